@@ -1,0 +1,1 @@
+"""What runs on the host: standard library only, Python 3.8 or newer."""

@@ -1,0 +1,48 @@
+"""Inode flags such as immutable (ioctl_iflags(2)): lsattr(1) and chattr(1) without a process for each file."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import platform
+
+IMMUTABLE, APPEND, NODUMP = 0x10, 0x20, 0x40
+KEPT = IMMUTABLE | APPEND | NODUMP
+"""What is recorded and restored; the rest is the file system's own business (extents, compression…)."""
+
+# _IOR('f', 1, long) and _IOW('f', 2, long); some machines number the direction bits otherwise (asm/ioctl.h).
+_OTHER = platform.machine().startswith(("ppc", "mips", "sparc", "alpha"))
+_SIZE = array.array("l").itemsize << 16
+GET = (0x40000000 if _OTHER else 0x80000000) | _SIZE | 0x6601
+SET = (0x80000000 if _OTHER else 0x40000000) | _SIZE | 0x6602
+
+
+def get(path: str) -> int:
+    """The kept flags of a file or directory; 0 where the file system has none."""
+    try:
+        return _read(path) & KEPT
+    except OSError:
+        return 0
+
+
+def put(path: str, bits: int) -> None:
+    """Give a file or directory exactly these of the kept flags. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        value = array.array("l", [0])
+        fcntl.ioctl(handle, GET, value, True)
+        value[0] = (value[0] & ~KEPT) | bits
+        fcntl.ioctl(handle, SET, value, True)
+    finally:
+        os.close(handle)
+
+
+def _read(path: str) -> int:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        value = array.array("l", [0])
+        fcntl.ioctl(handle, GET, value, True)
+        return value[0] & 0xFFFFFFFF
+    finally:
+        os.close(handle)

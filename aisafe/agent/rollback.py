@@ -1,0 +1,296 @@
+"""Undo a run on its host, in the order in which things must be undone. Each step is recorded and may be done again."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import Any, Callable
+
+from . import command, docker, docker_restore, firewall, merge, restore, rsync, sockets, units, watchdog
+from .docker import State
+from .engine import Engine, EngineError
+from .manifest import Difference, Walk, read
+from .scope import Scope
+from .snapshot import retain
+from .store import Run, Store, boot_id, now, read_json, write_json
+
+PACKAGE_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/rpm/.rpm.lock")
+PACKAGE_TIME = 60.0
+"""Seconds that another package manager may go on until its files are restored under it."""
+
+SETTLE_TIME = 10.0
+"""Seconds that services may take until they listen again."""
+
+DOCKER_TIME = 30.0
+"""Seconds that a daemon which was started may take to answer."""
+
+LOCK_TIME = 600.0
+CONFLICT_FILE = 16 << 20
+"""Bytes: larger files of somebody else are not kept as conflicts."""
+
+
+def perform(store: Store, source: str) -> str:
+    """Roll the pending run back; returns its state afterwards, '' when there is none. Raises AgentFailure (locked)."""
+    with store.lock("a rollback is under way", wait=LOCK_TIME):
+        run = store.pending_run()
+        if run is None:
+            return ""
+        if run.state == "armed":
+            run.move("armed", "rolling-back")
+        if run.state != "rolling-back":  # confirmed in time, or never armed: nothing to undo
+            store.clear_pending(run)
+            return run.state
+        Rollback(store, run, run.record.get("source") or source)()
+        return run.state
+
+
+class Rollback:
+    """One rollback of one run, the lock held."""
+
+    def __init__(self, store: Store, run: Run, source: str) -> None:
+        self.store, self.run = store, run
+        record = run.record
+        self.started = time.monotonic()
+        self.rebooted = record.get("boot_id") != boot_id()
+        self.confirmed = bool(record.get("confirmed_at"))
+        self.scope = Scope.load(record["scope"])
+        self.engine = Engine(timeout=120) if os.path.exists(run.file("docker.json")) else None
+        self.changed: set[str] = set(self._kept("changed.json", list))
+        self.problems: list[str] = []
+        self.conflicts: list[str] = []
+        run.note(source=source, rolling_since=record.get("rolling_since") or now(), attempts=record.get("attempts", 0) + 1)
+
+    def __call__(self) -> None:
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("ending the run's processes", self._end_processes), ("targets", self._targets), ("firewall", self._firewall),
+            ("new units", self._stop_units), ("new containers", self._remove_containers), ("files", self._files),
+            ("units", self._units), ("containers", self._containers), ("units again", self._units_again),
+        ]  # fmt: skip
+        for name, step in steps:
+            self.run.note(step=name)
+            print("aisafe: rollback of %s: %s" % (self.run.ident, name), flush=True)
+            self._bounded(name, step)
+        self.run.note(step="verification")
+        residue = self._verify()
+        self._end(residue)
+
+    def _bounded(self, name: str, step: Callable[[], None]) -> None:
+        """One step that fails must not keep the others from being done."""
+        try:
+            step()
+        except (command.CommandFailed, EngineError, OSError, ValueError, KeyError) as error:
+            self.problems.append("%s: %s" % (name, error))
+
+    def _kept(self, name: str, empty: Callable[[], Any]) -> Any:
+        try:
+            return read_json(self.run.file(name))
+        except (OSError, ValueError):
+            return empty()
+
+    def _end_processes(self) -> None:
+        self.problems += watchdog.kill_apply(self.store, self.run)
+        if self.scope.wide:
+            _wait_for_packages()
+
+    def _targets(self) -> None:
+        """What to come back to: the snapshot; for a confirmed run its changes only, with what is foreign kept."""
+        run = self.run
+        kept = self._kept("units.run.json", dict)
+        if kept.get("boot_id") != boot_id():
+            kept = {"boot_id": boot_id(), "units": units.units()}
+            write_json(run.file("units.run.json"), kept)
+        self.left_units = kept["units"]
+        self.units, self.filter = read_json(run.file("units.json")), read_json(run.file("firewall.json"))
+        self.docker: State = self._kept("docker.json", dict)
+        self.manifest = run.file("before.jsonl")
+        if not self.confirmed:
+            return
+        self.manifest = run.file("target.jsonl")
+        present = firewall.snapshot()
+        after = self._kept("firewall.after.json", dict)
+        if after and not _same_filter(after, present):
+            if not _same_filter(after, self.filter):
+                self.conflicts.append("firewall: it was changed since the run, and is left as it is")
+            self.filter = present
+        self.units = merge.mapping(self.units, self._kept("units.after.json", dict), self.left_units, mark=_unit_mark)
+        left = self._kept("docker.after.json", dict)
+        if self.engine is not None and left:
+            current = docker.state(self.engine)
+            self.docker = {
+                kind: merge.mapping(self.docker[kind], left[kind], current[kind], mark=mark)
+                for kind, mark in (("containers", _container_mark), ("images", sorted), ("networks", _id), ("volumes", _created))
+            }  # fmt: skip
+
+    def _firewall(self) -> None:
+        self.problems += firewall.restore(self.filter)
+
+    def _stop_units(self) -> None:
+        self.problems += units.act("stop", units.to_stop(self.units, units.units()))
+
+    def _remove_containers(self) -> None:
+        if self.engine is not None:
+            with contextlib.suppress(EngineError):  # dead now; it is started with the units, and asked again then
+                self.problems += docker_restore.remove_new(self.run, self.engine, self.docker)
+
+    def _now(self, name: str) -> str:
+        path = self.run.file(name)
+        cache = next((p for p in map(self.run.file, ("now.jsonl", "after.jsonl", "before.jsonl")) if os.path.exists(p)), "")
+        Walk(self.scope, cache=list(read(cache)) if cache == path else read(cache)).write(path)
+        return path
+
+    def _files(self) -> None:
+        present = self._now("now.jsonl")
+        if self.confirmed and not os.path.exists(self.manifest):
+            found: list[str] = []
+            merge.write(merge.manifests(read(self.run.file("before.jsonl")), read(self.run.file("after.jsonl")), read(present),
+                                        conflict=found.append), self.manifest)  # fmt: skip
+            self._keep_conflicts(found)
+        self._restore(restore.differing(self.manifest, present))
+
+    def _restore(self, differences: list[Difference]) -> None:
+        if self.rebooted:  # what was in /run went with the boot
+            differences = [d for d in differences if not d.path.startswith("/run/")]
+        self.changed.update(difference.path for difference in differences)
+        write_json(self.run.file("changed.json"), sorted(self.changed))
+        self.problems += restore.restore(self.run, differences, target=self.manifest, tree=self.run.file("tree"))
+
+    def _keep_conflicts(self, paths: list[str]) -> None:
+        """Present versions of files that the run and somebody else changed."""
+        place = self.run.file("conflicts")
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        small = [path for path in paths if not os.path.isfile(path) or os.path.getsize(path) <= CONFLICT_FILE]
+        rsync.copy(self.store, sorted(small), source="/", target=place, scratch=self.run.file("copy.list"))
+        for path in paths:
+            kept = "its present version is in %s" % (place + path) if path in small else "its present version was too large to keep"
+            self.conflicts.append("file %s was changed since the run: it is as before the run now, %s" % (path, kept))
+
+    def _units(self) -> None:
+        if any(path.startswith(("/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/usr/lib/systemd/libsystemd")) for path in self.changed):
+            with contextlib.suppress(command.CommandFailed):
+                command.run(["systemctl", "daemon-reexec"], timeout=120)
+        self.problems += units.reload()
+        present = units.units()
+        failed = [name for name, unit in present.items() if unit.get("ActiveState") == "failed" and not units.ours(name)]
+        units.act("reset-failed", [name for name in failed if (self.units.get(name) or {}).get("ActiveState") != "failed"])
+        reasons = units.to_restart(self.units, self.left_units, present, changed=self.changed, rebooted=self.rebooted)
+        self.run.note(restarted=reasons)
+        # What listens or triggers goes first: its service is started with it, or by it.
+        for kind in ((".mount", ".swap", ".automount"), (".socket", ".timer", ".path"), (".service",)):
+            self._restart([name for name in reasons if name.endswith(kind)])
+
+    def _restart(self, names: list[str]) -> None:
+        if names:
+            units.act("reset-failed", names)
+            units.act("restart", names)  # what does not come up is told by the verification
+
+    def _containers(self) -> None:
+        if self.engine is None:
+            return
+        end = time.monotonic() + DOCKER_TIME
+        while True:
+            try:
+                self.engine.get("/info")
+                break
+            except EngineError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+        self.problems += docker_restore.restore(
+            self.run, self.engine, self.docker, changed=self.changed, rebooted=self.rebooted
+        )
+
+    def _units_again(self) -> None:
+        """Units whose port or file was still taken at the first try, and what they did to the firewall."""
+        present = units.units()
+        down = [name for name, unit in self.units.items()
+                if units.up(unit) and not units.up(present.get(name)) and not units.restless(name, unit)]  # fmt: skip
+        self._restart(down)
+        units.act("stop", units.to_stop(self.units, units.units()))
+        self.problems += firewall.restore(self.filter)
+        if firewall.docker_lost(self.filter, firewall.snapshot()) and units.up(self.units.get("docker.service")):
+            self._restart(["docker.service"])
+        if not self.confirmed:
+            wanted = set(read_json(self.run.file("sockets.json")))
+            end = time.monotonic() + SETTLE_TIME
+            while wanted != set(sockets.listening()) and time.monotonic() < end:
+                time.sleep(0.1)
+
+    def _verify(self) -> list[str]:
+        """What is not as it was; files get a second pass."""
+        lines: list[str] = []
+        self._bounded("files", self._second_pass)
+        differences: list[Difference] = []
+        with contextlib.suppress(OSError):
+            differences = restore.differing(self.manifest, self._now("verify.jsonl"))
+        lines += [str(d) for d in differences if not (self.rebooted and d.path.startswith("/run/"))]
+        checks: list[tuple[str, Callable[[], list[str]]]] = [
+            ("units", lambda: units.differences(self.units, units.units())),
+            ("firewall", lambda: firewall.differences(self.filter, firewall.snapshot())),
+        ]
+        if not self.confirmed:
+            checks.append(("sockets", lambda: sockets.differences(read_json(self.run.file("sockets.json")), sockets.listening())))
+        if self.engine is not None:
+            engine = self.engine
+            checks.append(("containers", lambda: docker.differences(self.docker, docker.state(engine))))
+        for name, check in checks:
+            self._bounded(name, lambda check=check: lines.extend(check()))  # type: ignore[misc]
+        return lines
+
+    def _second_pass(self) -> None:
+        differences = restore.differing(self.manifest, self._now("now.jsonl"))
+        if differences:
+            self.problems = [line for line in self.problems if not line.startswith(("file ", "files:"))]
+            self._restore(differences)
+
+    def _end(self, residue: list[str]) -> None:
+        # A step's complaint counts only when something is different in the end.
+        residue = sorted(set(residue)) + sorted(set(self.problems)) if residue else []
+        state = "rollback-incomplete" if residue else "rolled-back"
+        self.run.note(residue=residue, problems=sorted(set(self.problems)), conflicts=self.conflicts, ended_at=now(), step="",
+                      seconds=round(time.monotonic() - self.started, 3))  # fmt: skip
+        self.run.move("rolling-back", state)
+        self.store.clear_pending(self.run)
+        if self.engine is not None:
+            docker.drop_kept(self.run, self.engine)
+        retain(self.store)
+        print("aisafe: run %s is %s" % (self.run.ident, state), flush=True)
+        for line in residue:
+            print("aisafe: " + line, flush=True)
+
+
+def _same_filter(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    return not firewall.differences(left, right)
+
+
+def _unit_mark(unit: dict[str, Any]) -> Any:
+    names = ("InvocationID", "UnitFileState", "FragmentPath", "DropInPaths")
+    return units.up(unit), [unit.get(name) for name in names]
+
+
+def _container_mark(container: dict[str, Any]) -> Any:
+    return container["Id"], container["State"]["StartedAt"], container["State"]["Running"], docker.described(container)
+
+
+def _id(thing: dict[str, Any]) -> Any:
+    return thing["Id"]
+
+
+def _created(thing: dict[str, Any]) -> Any:
+    return thing.get("CreatedAt")
+
+
+def _wait_for_packages() -> None:
+    """Until no package manager holds its lock, as far as time allows (dpkg(1): fcntl locks)."""
+    end = time.monotonic() + PACKAGE_TIME
+    for path in PACKAGE_LOCKS:
+        while time.monotonic() < end:
+            try:
+                with open(path, "r+") as file:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.2)
+            except OSError:
+                break

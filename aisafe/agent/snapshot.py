@@ -1,0 +1,334 @@
+"""Take a snapshot of the host and arm its switch: one operation under one lock, that leaves nothing behind when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
+
+from . import command, docker, firewall, rsync, sockets, units, watchdog
+from .engine import Engine, EngineError
+from .failure import AgentFailure
+from .manifest import Walk, compare, pairs, read
+from .scope import NARROW, Scope, live_data, within
+from .store import ENDED, Run, Store, boot_id, sync_filesystem, write_json
+
+Progress = Callable[[str], None]
+
+RESERVE = 64 << 20
+"""Bytes that must stay free beside the snapshot, for the restore's own files."""
+
+ROUNDS = 3
+"""How often paths are copied that change while they are."""
+
+LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
+"""Bytes: log files larger than this, or beyond this in all, are not copied."""
+
+KEEP_RUNS = 3
+"""Ended runs whose snapshots stay."""
+
+
+class Arming:
+    """One arm operation: what is asked, and what it found."""
+
+    def __init__(self, store: Store, args: dict[str, Any], progress: Progress) -> None:
+        self.store, self.progress = store, progress
+        self.run = store.run(str(args.get("run", "")))
+        self.named = [str(path) for path in args.get("scope") or ()]
+        self.wide = bool(args.get("wide"))
+        self.images = [str(image) for image in args.get("images") or ()]
+        self.save_images = [str(image) for image in args.get("save_images") or ()]
+        self.deadline = float(args.get("deadline") or 60)
+        self.holder = dict(args.get("holder") or {})
+        self.gaps: list[str] = []
+        self.steps: dict[str, float] = {}
+
+    def __call__(self, archive: str) -> dict[str, Any]:
+        """Do all of it. Raises AgentFailure; the host is as before then."""
+        started = time.monotonic()
+        self.preflight()
+        self.store.prepare()
+        with self.store.lock("run %s is being armed for %s" % (self.run.ident, holder_text(self.holder))):
+            self._refuse_pending()
+            self._sweep()
+            if self.run.state:
+                raise AgentFailure("bad-run", "There was a run %s on this host already." % self.run.ident)
+            try:
+                entries, size = self._arm(archive)
+            except BaseException as error:
+                self.abandon()
+                raise _told(error) from error
+        return {
+            "entries": entries, "bytes": size, "seconds": round(time.monotonic() - started, 3), "boot_id": boot_id(),
+            "shell": os.path.join(self.store.bin, "sh"), "not_covered": self.gaps, "steps": self.steps,
+        }  # fmt: skip
+
+    def preflight(self) -> None:
+        if os.geteuid() != 0:
+            raise AgentFailure("no-root", "The guard needs root on this host to copy and restore its files.",
+                               fix="Let the play become root (become: true), or log in as root.")  # fmt: skip
+        if not os.path.isdir("/run/systemd/system"):
+            raise AgentFailure("no-systemd", "This host is not run by systemd, which has to restore it.",
+                               fix="Run it without the guard, or on a host with systemd.")  # fmt: skip
+        if command.find("rsync") is None:
+            raise AgentFailure("no-rsync", "rsync is not installed on this host, so no snapshot can be taken.",
+                               fix="Install it there: apt-get install rsync, or dnf install rsync.")  # fmt: skip
+
+    def _refuse_pending(self) -> None:
+        pending = self.store.pending_run()
+        if pending is not None and pending.state in ("armed", "rolling-back"):
+            record = pending.record
+            raise AgentFailure(
+                "locked", "Run %s of %s holds this host since %s (%s)."
+                % (pending.ident, holder_text(record.get("holder") or {}), record.get("since"), pending.state),
+                "This run changed nothing on the host.", "Wait until it has ended; its host rolls it back by itself "
+                "when its controller is gone.",
+            )  # fmt: skip
+        if pending is not None:
+            os.unlink(self.store.pending)
+
+    def _sweep(self) -> None:
+        """Take away what a killed operation left."""
+        for run in self.store.all_runs():
+            if run.state in ("", "snapshotting"):
+                self._abandon(run)
+        if Engine.there():
+            docker.wake(self.store, Engine())
+
+    def _timed(self, name: str, since: float) -> float:
+        self.steps[name] = round(time.monotonic() - since, 3)
+        return time.monotonic()
+
+    def _arm(self, archive: str) -> tuple[int, int]:
+        run, clock = self.run, time.monotonic()
+        run.create(holder=self.holder, deadline=self.deadline, boot_id=boot_id())
+        watchdog.install(self.store)
+        rsync.install(self.store)
+        clock = self._timed("install", clock)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            state = pool.submit(self._machine)
+            engine = pool.submit(self._docker)
+            entries, size = self._files()
+            clock = self._timed("files", clock)
+            self.progress("waiting for units, sockets, firewall and Docker")
+            groups = state.result()
+            engine.result()
+        clock = self._timed("state, beyond files", clock)
+        watchdog.pin(run, archive, sys.executable or "/usr/bin/python3")
+        run.note(gaps=self.gaps, groups=groups)
+        sync_filesystem(self.store.base)
+        clock = self._timed("sync", clock)
+        self.progress("arming the host's own switch")
+        watchdog.push(run, self.deadline)
+        watchdog.let_in(self.store, groups)
+        self.store.set_pending(run)
+        run.move("snapshotting", "armed")
+        watchdog.start(run)
+        watchdog.push(run, self.deadline)
+        self._timed("arm", clock)
+        return entries, size
+
+    def _machine(self) -> list[str]:
+        """Units, sockets and firewall; returns the files by which processes join the run's control group."""
+        started = time.monotonic()
+        write_json(self.run.file("units.json"), units.units())
+        write_json(self.run.file("sockets.json"), sockets.listening())
+        write_json(self.run.file("firewall.json"), firewall.snapshot())
+        groups = watchdog.open_apply(self.run)
+        self._timed("units, sockets, firewall", started)
+        return groups
+
+    def _docker(self) -> None:
+        if not Engine.there():
+            return
+        started = time.monotonic()
+        try:
+            self.gaps += docker.snapshot(self.store, self.run, Engine(timeout=120), images=self.images, save=self.save_images)
+        except EngineError as error:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.run.file("docker.json"))
+            self.gaps.append("containers, images, networks and volumes: %s" % error)
+        self._timed("docker", started)
+
+    def _scope(self) -> Scope:
+        live = {}
+        if self.wide or self.named:
+            covered = [path for path in self.named if os.path.isdir(path)] if not self.wide else None
+            live = live_data(covered) if covered is not None else live_data()
+        scope = Scope(named=self.named, wide=self.wide, live=live)
+        for path in scope.refused:
+            self.gaps.append("%s: what the run changes there is not undone" % path)
+        for path, process in sorted(live.items()):
+            if path not in scope.roots:
+                self.gaps.append("%s: data that %s writes at this time is left as it is" % (path, process))
+        return scope
+
+    def _files(self) -> tuple[int, int]:
+        """The manifest and the copy that proves it; returns entries and bytes."""
+        run, scope, previous = self.run, self._scope(), self._previous()
+        manifest, tree = run.file("before.jsonl"), run.file("tree")
+        known = _newest_manifest(previous)
+        clock = time.monotonic()
+        self.progress("reading the files of the host")
+        walk = Walk(scope, cache=read(known) if known else ())
+        walk.write(manifest)
+        clock = self._timed("manifest", clock)
+        self._check_space(manifest, previous)
+        os.mkdir(tree, 0o700)
+        self.progress("copying %d entries, %.1f MiB" % (walk.entries, walk.bytes / (1 << 20)))
+        scope.shells.update(walk.mounts)
+        links = ["--link-dest=" + previous.file("tree")] if previous else []
+        rsync.copy(self.store, self._paths(manifest), source="/", target=tree, scratch=run.file("copy.list"), options=links)
+        clock = self._timed("copy", clock)
+        self.progress("comparing the copy with the host")
+        cache = read(previous.file("tree.jsonl")) if previous else ()
+        Walk(scope, root=tree, cache=cache, trust_inodes=True).write(run.file("tree.jsonl"))
+        self._settle(scope, manifest, tree)
+        self._timed("proof", clock)
+        for path in walk.mounts:
+            self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
+        run.note(scope=scope.record())
+        return walk.entries, walk.bytes
+
+    def _paths(self, manifest: str) -> list[str]:
+        """What is copied: everything, but of logs and caches only what is small."""
+        left, paths = LOOSE_TOTAL, []
+        for entry in read(manifest):
+            if entry.get("k") == "loose" and entry["t"] != "d":
+                size = _size(entry["p"])
+                if entry["t"] != "f" or size > min(left, LOOSE_FILE):
+                    continue
+                left -= size
+            paths.append(entry["p"])
+        return paths
+
+    def _settle(self, scope: Scope, manifest: str, tree: str) -> None:
+        """Copy again what changed while it was copied, until the copy equals the manifest.
+
+        What never holds still is left out where nobody named it; elsewhere it stops the run (``racing``).
+        """
+        for number in range(ROUNDS + 1):
+            racing = [
+                d.path for d in compare(read(manifest), read(self.run.file("tree.jsonl")), ignore=("fl",))
+                if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
+            ]  # fmt: skip
+            if not racing:
+                return
+            if number == ROUNDS:
+                break
+            if number == ROUNDS - 1:
+                restless = [path for path in racing if not self._named(path)]
+                scope.volatile.update(restless)
+                self.gaps += ["%s: it changed while it was copied, and is left as it is" % path for path in restless]
+            self._again(scope, manifest, tree, racing)
+        shown = ", ".join(racing[:5]) + (" and %d more" % (len(racing) - 5) if len(racing) > 5 else "")
+        raise AgentFailure("racing", "Files change while the snapshot is taken: %s." % shown,
+                           fix="Stop what writes there (another run, an editor, a service), and run again.")  # fmt: skip
+
+    def _again(self, scope: Scope, manifest: str, tree: str, racing: list[str]) -> None:
+        for path in sorted(racing, key=len, reverse=True):
+            place = tree + path
+            with contextlib.suppress(OSError):
+                if os.path.isdir(place) and not os.path.islink(place):
+                    os.rmdir(place)
+                else:
+                    os.unlink(place)
+        Walk(scope, cache=list(read(manifest))).write(manifest)
+        wanted = set(racing) | {os.path.dirname(path) for path in racing}
+        paths = [entry["p"] for entry in read(manifest) if entry["p"] in wanted]
+        rsync.copy(self.store, paths, source="/", target=tree, scratch=self.run.file("copy.list"), options=["--ignore-times"])
+        Walk(scope, root=tree, cache=list(read(self.run.file("tree.jsonl")))).write(self.run.file("tree.jsonl"))
+
+    def _named(self, path: str) -> bool:
+        return path in self.named or any(within(path, root) for root in NARROW)
+
+    def _previous(self) -> Run | None:
+        """The newest ended run whose tree can lend its files."""
+        for run in reversed(self.store.all_runs()):
+            if run.state in ENDED and os.path.exists(run.file("tree.jsonl")):
+                return run
+        return None
+
+    def _check_space(self, manifest: str, previous: Run | None) -> None:
+        need, entries = RESERVE, 0
+        for old, new in pairs(read(previous.file("tree.jsonl")) if previous else (), read(manifest)):
+            if new is None:
+                continue
+            entries += 1
+            lent = old is not None and all(old.get(k) == new.get(k) for k in ("s", "mt", "h", "m", "u", "g", "x"))
+            need += 4096 if new["t"] == "d" else 0 if lent else int(new.get("s", 0)) + 512
+        room = os.statvfs(self.store.base)
+        free = room.f_bavail * room.f_frsize
+        if free < need:
+            raise _no_space("it needs %d MiB, and %d MiB are free" % (_mib(need), free >> 20), self.store.base)
+        if room.f_files and room.f_favail < entries + 1000:
+            raise _no_space("it needs %d inodes, and %d are free" % (entries + 1000, room.f_favail), self.store.base)
+
+    def abandon(self) -> None:
+        self._abandon(self.run)
+
+    def _abandon(self, run: Run) -> None:
+        """Nothing of it stays: no pending link, no group, no tags, no directory."""
+        with contextlib.suppress(OSError):
+            self.store.clear_pending(run)
+        with contextlib.suppress(command.CommandFailed):
+            watchdog.kill_apply(self.store, run)
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.store.runtime, "closed"))
+        if Engine.there() and os.path.exists(run.file("docker.json")):
+            with contextlib.suppress(EngineError):
+                docker.wake(self.store, Engine())
+                docker.drop_kept(run, Engine())
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+def holder_text(holder: dict[str, Any]) -> str:
+    who = "%s at %s" % (holder.get("user") or "somebody", holder.get("controller") or "an unknown controller")
+    return who + (" (%s)" % holder["command"] if holder.get("command") else "")
+
+
+def retain(store: Store) -> None:
+    """Only the newest ended runs keep their snapshots."""
+    ended = [run for run in store.all_runs() if run.state in ENDED]
+    for run in ended[:-KEEP_RUNS]:
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _newest_manifest(run: Run | None) -> str:
+    if run is not None:
+        for name in ("after.jsonl", "verify.jsonl", "before.jsonl"):
+            if os.path.exists(run.file(name)):
+                return run.file(name)
+    return ""
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
+
+
+def _mib(size: int) -> int:
+    return -(-size >> 20)
+
+
+def _no_space(why: str, base: str) -> AgentFailure:
+    return AgentFailure("no-space", "There is not enough space for the snapshot in %s: %s." % (base, why),
+                        fix="Free some space on that file system.")  # fmt: skip
+
+
+def _told(error: BaseException) -> BaseException:
+    """Errors of the host's tools as failures that the controller understands."""
+    text = str(error)
+    if isinstance(error, AgentFailure):
+        return error
+    if "No space left" in text or (isinstance(error, OSError) and error.errno == 28):
+        return _no_space("the disk is full", "/var/lib/aisafe")
+    if isinstance(error, (command.CommandFailed, OSError)):
+        return AgentFailure("snapshot-failed", "The snapshot could not be taken: %s" % text)
+    return error

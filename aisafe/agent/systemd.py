@@ -1,0 +1,140 @@
+"""The units of this host, from PID 1 itself (org.freedesktop.systemd1(5))."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterable
+
+from .dbus import Bus, BusError, object_path
+from .failure import AgentFailure
+
+KINDS = ("service", "socket", "timer", "path")
+MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+PROPERTIES = "org.freedesktop.DBus.Properties"
+UNIT = ("Id", "Names", "UnitFileState", "FragmentPath", "DropInPaths", "Triggers", "TriggeredBy", "InvocationID",
+        "NeedDaemonReload", "LoadState", "ActiveState", "SubState")  # fmt: skip
+OF_KIND = {
+    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "ExecStart", "Environment",
+                "EnvironmentFiles"),
+    "socket": ("Listen", "Result"),
+    "timer": ("Result",),
+    "path": ("Result",),
+}  # fmt: skip
+
+
+def units(bus: Bus | None = None) -> dict[str, dict[str, Any]]:
+    """Every service, socket, timer and path unit, loaded or only installed, by name; ``aliases`` has its others.
+
+    Templates are left out, their instances are not. Raises AgentFailure 'no-systemd'.
+    """
+    own = bus or Bus()
+    try:
+        questions = [(*MANAGER, "ListUnits", ()), (MANAGER[0], PROPERTIES, "Get", (MANAGER[1], "UnitPath"))]
+        listed, search = own.call(questions)
+        for answer in (listed, search):
+            if isinstance(answer, BusError):
+                raise AgentFailure("no-systemd", "systemd refused to list its units: %s" % answer)
+        loaded = [row[0] for row in listed[0] if _kind(row[0]) in KINDS]
+        masked, waiting = _installed(search[0], set(loaded))
+        found = {name: _unit(dict(values)) for name, values in _ask_loaded(own, loaded)}
+        for name, values in _ask_others(own, waiting):
+            if values.get("Id", name) not in found:
+                found[values.get("Id", name)] = _unit(values)
+    except OSError as error:
+        raise AgentFailure("no-systemd", "systemd broke off its answer: %s" % (error.strerror or error)) from error
+    finally:
+        if bus is None:
+            own.close()
+    for name, path in masked.items():
+        found.setdefault(
+            name, _unit({"Id": name, "LoadState": "masked", "UnitFileState": "masked", "FragmentPath": path})
+        )
+    return {
+        name: unit for name, unit in sorted(found.items())
+        if unit["load_state"] != "not-found" or unit["active_state"] not in ("inactive", "failed")
+    }  # fmt: skip
+
+
+def _kind(name: str) -> str:
+    return name.rsplit(".", 1)[-1]
+
+
+def _installed(directories: Iterable[str], loaded: set[str]) -> tuple[dict[str, str], list[str]]:
+    """What lies in the unit search path (systemd.unit(5)) and is not loaded: masked name -> path, and the other names.
+
+    Aliases (a link to a unit of another name) are left out: the unit that they name tells them.
+    """
+    seen: set[str] = set()
+    masked: dict[str, str] = {}
+    others: list[str] = []
+    for directory in directories:
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            continue  # systemd itself skips what is not there
+        for name in names:
+            if _kind(name) not in KINDS or "@." in name or name in seen:
+                continue
+            seen.add(name)
+            if name in loaded:
+                continue
+            path = os.path.join(directory, name)
+            target = os.readlink(path) if os.path.islink(path) else name
+            if target == os.devnull:
+                masked[name] = path
+            elif os.path.basename(target) == name or "@" in name:
+                others.append(name)
+    return masked, sorted(others)
+
+
+def _ask_loaded(bus: Bus, names: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Only the properties that are wanted: the units are in memory, so that a question costs PID 1 microseconds."""
+    questions, keys = [], []
+    for name in names:
+        interface = "org.freedesktop.systemd1." + _kind(name).capitalize()
+        for owner, wanted in (("org.freedesktop.systemd1.Unit", UNIT), (interface, OF_KIND[_kind(name)])):
+            for item in wanted:
+                questions.append((object_path(name), PROPERTIES, "Get", (owner, item)))
+                keys.append((name, item))
+    found: dict[str, dict[str, Any]] = {name: {"Id": name} for name in names}
+    for (name, item), answer in zip(keys, bus.call(questions)):  # noqa: B905 (Python 3.10)
+        if not isinstance(answer, BusError):  # gone meanwhile, or a property that this version has not
+            found[name][item] = answer[0]
+    return found.items()
+
+
+def _ask_others(bus: Bus, names: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """All properties at once: systemd loads the unit for a question and forgets it again, which costs milliseconds."""
+    answers = bus.call([(object_path(name), PROPERTIES, "GetAll", ("",)) for name in names])
+    pairs = zip(names, answers)  # noqa: B905 (Python 3.10)
+    return [(name, dict(answer[0])) for name, answer in pairs if not isinstance(answer, BusError)]
+
+
+def _unit(values: dict[str, Any]) -> dict[str, Any]:
+    name = values["Id"]
+    return {
+        "name": name,
+        "aliases": sorted(set(values.get("Names", ())) - {name}),
+        "load_state": values.get("LoadState", "loaded"),
+        "active_state": values.get("ActiveState", "inactive"),
+        "sub_state": values.get("SubState", "dead"),
+        "unit_file_state": values.get("UnitFileState", ""),
+        "type": values.get("Type", "") if _kind(name) == "service" else "",
+        "restart": values.get("Restart", "no"),
+        "main_pid": values.get("MainPID") or None,
+        "restarts": values.get("NRestarts", 0),
+        "invocation_id": bytes(values.get("InvocationID", ())).hex(),
+        "result": values.get("Result", ""),
+        "fragment_path": values.get("FragmentPath", ""),
+        "drop_in_paths": values.get("DropInPaths", []),
+        "commands": [[path, *argv[1:]] for path, argv, *_ in values.get("ExecStart", ())],
+        "environment": dict(entry.split("=", 1) for entry in values.get("Environment", ()) if "=" in entry),
+        "environment_files": [
+            ("-" if optional else "") + path for path, optional in values.get("EnvironmentFiles", ())
+        ],
+        "listen": ["Listen%s=%s" % pair for pair in values.get("Listen", ())],
+        "triggers": values.get("Triggers", []),
+        "triggered_by": values.get("TriggeredBy", []),
+        "user": values.get("User", ""),
+        "need_daemon_reload": bool(values.get("NeedDaemonReload", False)),
+    }

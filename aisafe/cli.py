@@ -1,0 +1,126 @@
+"""Both commands, and the one place that turns an error into an exit code."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from aisafe import __version__
+from aisafe.config import OPTIONS, Settings, settings
+from aisafe.errors import AisafeError, ExitCode, UsageError
+from aisafe.playbook.apply import find_ansible_playbook, run_as_is
+from aisafe.playbook.commandline import CommandLine, parse
+from aisafe.view import View
+
+INTERRUPTED = 99  # as ansible-playbook's own (ansible.cli: "User interrupted execution")
+
+
+def playbook_main() -> NoReturn:
+    """``aisafe-playbook``: ansible-playbook's arguments and our ``--aisafe-…``."""
+    sys.exit(_catch(lambda: playbook(sys.argv[1:], plan_only=False)))
+
+
+def main() -> NoReturn:
+    """``aisafe``: plan, runs, show, rollback, doctor. ``plan`` takes ansible-playbook's arguments, so typer must not see them."""
+    if sys.argv[1:2] == ["plan"] and not {"-h", "--help"} & set(sys.argv[2:]):
+        sys.exit(_catch(lambda: playbook(sys.argv[2:], plan_only=True)))
+    from aisafe.commands import app  # noqa: PLC0415  typer costs 0.2 s that aisafe-playbook does not need
+
+    sys.exit(_catch(lambda: app(standalone_mode=False) or 0))
+
+
+def _catch(work: Callable[[], int]) -> int:
+    """The exit code of ``work``; an error becomes one message on standard error, a traceback only with --aisafe-debug."""
+    debug = any(word == "--aisafe-debug" for word in sys.argv) or bool(os.environ.get("AISAFE_DEBUG"))
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        return int(work())
+    except AisafeError as error:
+        if debug:
+            traceback.print_exc()
+        View.error(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        View.error(AisafeError("Interrupted."))
+        return INTERRUPTED
+    except BrokenPipeError:
+        return int(ExitCode.ERROR)
+    except Exception as error:  # a bug; the hosts' own switch takes care of whatever was armed
+        if debug:
+            traceback.print_exc()
+        View.error(
+            AisafeError(
+                f"aisafe itself failed: {type(error).__name__}: {error}",
+                state="If hosts were being changed, they roll back by themselves at their deadline.",
+                fix="Run it again with --aisafe-debug and report what it prints.",
+            )
+        )
+        return int(ExitCode.ERROR)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def read_command_line(argv: Sequence[str]) -> tuple[CommandLine, Settings]:
+    """Split and understand ``argv``, and the settings that come of it. Raises UsageError."""
+    names = {option.name.removeprefix("aisafe-"): option for option in OPTIONS if option.name}
+    line = parse(argv, known=[*names, "help"])
+    for name, values in line.ours.items():
+        if name != "help" and names[name].takes_value and "" in values:
+            raise UsageError(f"--aisafe-{name} needs a value.", fix=f"Write {names[name]}.")
+    chosen = settings(Path.cwd(), os.environ, {f"aisafe-{k}": v for k, v in line.ours.items() if k != "help"})
+    return line, chosen
+
+
+def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
+    """One run, or one plan. Returns the exit code; raises AisafeError."""
+    line, chosen = read_command_line(argv)
+    if "help" in line.ours:
+        print(_help())
+        return ExitCode.OK
+    program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
+    if (line.only_asks or not line.playbooks) and not plan_only:
+        return run_as_is(program, line.arguments, os.environ)
+    if not line.playbooks:
+        raise UsageError("There is no playbook on the command line.", fix="aisafe plan -i INVENTORY PLAYBOOK")
+    from aisafe import pipeline  # noqa: PLC0415  what only asks stays fast
+    from aisafe.judge import check_rules  # noqa: PLC0415
+    from aisafe.playbook.passwords import ask_all  # noqa: PLC0415
+    from aisafe.runs import RunStore  # noqa: PLC0415
+    from aisafe.site import RealSite  # noqa: PLC0415
+
+    view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only)
+    check_rules(chosen)
+    passwords = ask_all(line, os.environ, Path.cwd(), getpass.getpass)
+    store = RunStore(chosen.state_dir / "runs")
+    with (
+        store.open(argv=argv, line=line, settings=chosen, plan_only=plan_only) as log,
+        RealSite(
+            line, settings=chosen, passwords=passwords, program=program, environ=os.environ, say=view.step
+        ) as site,
+    ):
+        view.run = log.id
+        outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only), site, log, view)
+        log.close(outcome)
+        view.outcome(outcome)
+    return outcome.exit_code
+
+
+def _help() -> str:
+    rows = [f"  {option!s:<36} {option.help} Default: {option.default}." for option in OPTIONS if option.name]
+    return "\n".join(
+        [
+            f"aisafe-playbook {__version__}: takes every option of ansible-playbook, and its own, anywhere before `--`:",
+            *rows,
+            "Each has its variable (AISAFE_DEADLINE) and its key in .aisafe.yml (deadline). See also: aisafe --help.",
+        ]
+    )
+

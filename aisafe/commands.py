@@ -1,0 +1,220 @@
+"""The ``aisafe`` command's words beside ``plan``, which takes ansible-playbook's arguments and is read elsewhere."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from aisafe import __version__
+from aisafe.config import Settings, settings
+from aisafe.errors import ExitCode, UsageError
+from aisafe.guard import roll_back
+from aisafe.model import Connection, HostResult, HostState
+from aisafe.playbook.apply import find_ansible_playbook
+from aisafe.playbook.commandline import parse
+from aisafe.playbook.passwords import Passwords, ask_all
+from aisafe.reports import View as RunView
+from aisafe.reports.terminal import clean, render
+from aisafe.runs import RunRecord, RunStore
+from aisafe.transport.pool import SessionPool
+from aisafe.view import console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Know what an Ansible run will do, refuse what would break, undo what failed.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Run = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or 'last'.")]
+
+
+def _settings() -> Settings:
+    return settings(Path.cwd(), os.environ, {})
+
+
+def _store() -> RunStore:
+    return RunStore(_settings().state_dir / "runs")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        print(f"aisafe {__version__}")
+        raise typer.Exit
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def plan() -> None:
+    """What a run would do and what would break: takes ansible-playbook's arguments, changes nothing.
+
+    aisafe plan -i inventory site.yml [--aisafe-format=json]
+
+    Exits 0, 20 (it would break something) or 23 (too blind to judge).
+    """
+
+
+@app.command()
+def runs(count: Annotated[int, typer.Option("--count", "-n", help="How many, the newest first.")] = 20) -> None:
+    """What was run, and how it ended."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name in ("run", "started", "how it ended", "playbooks"):
+        table.add_column(name)
+    for record in _store().list()[:count]:
+        started = f"{record.started_at:%Y-%m-%d %H:%M:%SZ}" if record.started_at else "?"
+        kind = "plan: " if record.inputs.get("command") == "plan" else ""
+        table.add_row(record.id, started, kind + record.word, Text(clean(" ".join(record.inputs.get("playbooks", ())))))
+    if not table.row_count:
+        console(stderr=False).print("No run is recorded yet.")
+    console(stderr=False).print(table)
+
+
+@app.command()
+def show(run: Run = "last", verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All of it.")] = False) -> None:
+    """One run, stage by stage."""
+    record = _store().load(run)
+    out = console(stderr=False)
+    given = record.inputs
+    out.print(Text(f"run {record.id}: {record.word}", style="bold"))
+    for name in ("started_at", "user", "controller", "cwd", "model", "prompt", "accepted", "versions"):
+        if given.get(name):
+            out.print(Text(clean(f"  {name.replace('_', ' ')}: {_words(given[name])}")))
+    out.print(Text(clean(f"  command: {' '.join(given.get('argv', ()))}")))
+    if verbose:
+        for event in record.events:
+            out.print(Text(clean(f"  {event.get('at')} {event.get('event')}"), style="dim"))
+    if record.damaged:
+        out.print(Text(clean(f"  of the record could not be read: {record.damaged}"), style="red"))
+    forecast, verdict = record.forecast(), record.verdict()
+    if forecast is not None and verdict is not None:
+        proof = record.verdict("proof")
+        view = RunView(
+            states=record.states(), forecast=forecast, verdict=verdict, proof=None, outcome=None,
+            exit_code=record.outcome.exit_code if record.outcome else 0, verbosity=int(verbose),
+        )  # fmt: skip
+        out.print()
+        out.print(*render(view), sep="\n")
+        if record.outcome is not None and proof is not None:
+            end = RunView(
+                states={}, forecast=forecast, verdict=verdict, proof=proof, outcome=record.outcome,
+                exit_code=record.outcome.exit_code, verbosity=int(verbose),
+            )  # fmt: skip
+            out.print()
+            out.print(*render(end), sep="\n")
+    elif record.outcome is not None and record.outcome.message:
+        out.print(Text(clean(f"  {record.outcome.message}")))
+    out.print(Text(f"  record: {record.directory}", style="dim"))
+
+
+def _words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@app.command()
+def rollback(
+    run: Run = "last",
+    force: Annotated[bool, typer.Option("--force", help="Even when a newer run changed the host since.")] = False,
+    ask_pass: Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the SSH password.")] = False,
+    ask_become_pass: Annotated[bool, typer.Option("--ask-become-pass", "-K", help="Ask for the sudo or su password.")] = False,
+) -> None:
+    """Bring a run's hosts back to what they were before it; what others changed since is kept."""
+    record = _store().load(run)
+    words = ["-k"] * ask_pass + ["-K"] * ask_become_pass
+    given = ask_all(parse(words, known=()), {}, Path("/"), getpass.getpass)
+    connections = _connections(record, given)
+    if not connections:
+        raise UsageError(f"Run {record.id} reached no host, so there is nothing to bring back.")
+    out = console(stderr=True)
+    with SessionPool(connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
+        deadline = float(record.inputs.get("deadline", 60))
+
+        def one(host: str) -> HostResult:
+            return roll_back(
+                pool, host, run=record.id, reason="asked for by aisafe rollback", deadline=deadline, force=force,
+                say=lambda text: out.print(Text(clean(text), style="dim")),
+            )  # fmt: skip
+
+        results = list(workers.map(one, connections))
+    for result in results:
+        took = f" in {result.seconds:.1f} s" if result.seconds is not None else ""
+        out.print(Text(clean(f"{result.host}: {result.outcome.replace('-', ' ')}{took} {result.detail}".rstrip())))
+        for line in result.residue:
+            out.print(Text(clean(f"  left behind: {line}"), style="red"))
+    if any(result.outcome != "rolled-back" for result in results):
+        raise typer.Exit(int(ExitCode.ROLLBACK_FAILED))
+
+
+def _connections(record: RunRecord, given: Passwords) -> dict[str, Connection]:
+    hosts = (record.stage("target") or {}).get("hosts", {})
+    return {
+        host: Connection(
+            host=host, **entry, password=given.connection, become_password=given.become or given.connection
+        )
+        for host, entry in hosts.items()
+    }
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def doctor(context: typer.Context) -> None:
+    """What is missing on the controller and on hosts, and how to get it: aisafe doctor -i inventory PATTERN [-K …]."""
+    from aisafe.collect import collect  # noqa: PLC0415  only this word needs it
+    from aisafe.simulation.client import Simulation  # noqa: PLC0415
+
+    out = console(stderr=False)
+    program = find_ansible_playbook(os.environ, str(_settings().ansible_playbook or ""))
+    out.print(f"controller: Python {sys.version.split()[0]}, aisafe {__version__}, applies with {program}")
+    line = parse(context.args, known=())
+    patterns = [word.value for word in line.words if word.name == "" and word.value]
+    if not patterns:
+        out.print("Name hosts to have them examined too: aisafe doctor -i inventory PATTERN")
+        return
+    options = [item for word in line.words if word.name for item in line.arguments[word.start : word.end]]
+    passwords = ask_all(line, os.environ, Path.cwd(), getpass.getpass)
+    with tempfile.TemporaryDirectory(prefix="aisafe-") as directory:
+        playbook = Path(directory, "doctor.yml")
+        playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n  gather_facts: false\n", encoding="utf-8")
+        with Simulation(
+            argv=[*options, str(playbook)], cwd=Path.cwd(), environ=os.environ, connection_password=passwords.connection,
+            become_password=passwords.become, vault_passwords=passwords.vault,
+        ) as simulation:  # fmt: skip
+            target = simulation.target()
+    if not target.connections:
+        raise UsageError(f"No host of the inventory fits {' '.join(patterns)}.", fix="aisafe doctor -i INVENTORY PATTERN")
+    with SessionPool(target.connections) as pool:
+        states = collect(target.connections, sessions=pool).states
+    problems = sum([_examine(state) for state in states.values()])
+    if problems:
+        raise typer.Exit(int(ExitCode.ERROR))
+
+
+def _examine(state: HostState) -> int:
+    """Say how one host fares; returns the number of problems that stand in the way of a guarded run."""
+    out = console(stderr=False)
+    missing = [text for text in state.agent_checks.values() if text]
+    blocking = [spot for spot in state.blind_spots if spot.blocks]
+    fine = not missing and not blocking
+    system = state.os.get("PRETTY_NAME") or state.os.get("pretty_name") or state.os.get("id", "")
+    out.print(Text(f"{state.host}: {'ready' if fine else 'not ready'} ({system})" if system else f"{state.host}: not ready",
+                   style="green" if fine else "red"))  # fmt: skip
+    for text in missing:
+        out.print(Text(clean(f"  missing: {text}")))
+    for spot in state.blind_spots:
+        out.print(Text(clean(f"  {'cannot be seen' if spot.blocks else 'note'}: {spot.reason} {spot.fix}".rstrip())))
+    if state.unfinished:
+        out.print(
+            Text(clean(f"  run {state.unfinished.run} is {state.unfinished.state} since {state.unfinished.since:%Y-%m-%d %H:%M:%SZ}"
+                       f" ({state.unfinished.holder}); aisafe rollback {state.unfinished.run}"))
+        )  # fmt: skip
+    return len(missing) + len(blocking)

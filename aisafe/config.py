@@ -1,0 +1,386 @@
+"""Settings: what may be set, by which option, variable and key, with its default and unit.
+
+A setting on the command line wins over the environment, that over the file, that over the default. The file is
+``.aisafe.yml`` or ``.config/aisafe.yml`` in the working directory or above it, up to the top of the git repository.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import platformdirs
+import yaml
+
+from aisafe.errors import UsageError
+
+Level = Literal["error", "warn", "note", "off"]
+FILE_NAMES = (".aisafe.yml", ".config/aisafe.yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """A finding that somebody takes responsibility for. ``host``: an inventory name or pattern, None for all.
+
+    ``until``: the last day it counts, None for this run only. ``expired``: that day has passed, so it no longer counts.
+    """
+
+    rule: str
+    reason: str
+    owner: str = ""
+    host: str | None = None
+    until: date | None = None
+    expired: bool = False
+
+    def covers(self, rule: str, host: str | None) -> bool:
+        """Whether it is about this rule (``lint`` stands for every ``lint:…``) and host."""
+        same_rule = rule == self.rule or rule.startswith(f"{self.rule}:")
+        return same_rule and (self.host is None or (host is not None and fnmatchcase(host, self.host)))
+
+    def __str__(self) -> str:
+        if self.until is None:
+            return self.reason
+        return f"{self.owner}: {self.reason} (until {self.until})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check of the user's own, made by the host itself after the run. ``timeout`` in seconds."""
+
+    name: str
+    kind: Literal["command", "tcp", "http"]
+    target: str
+    hosts: tuple[str, ...] = ()
+    timeout: float = 10.0
+
+    def applies_to(self, host: str) -> bool:
+        return not self.hosts or any(fnmatchcase(host, pattern) for pattern in self.hosts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report to write when the run ends; ``path`` None means standard error (terminal) or standard output."""
+
+    format: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of one run. ``source``: the file they came from. Seconds where a number has no other unit."""
+
+    source: Path | None = None
+    rules: Mapping[str, Level] = field(default_factory=dict)
+    accept: tuple[Accept, ...] = ()
+    deadline: float = 60.0
+    settle: float = 5.0
+    lint: Literal["auto", "on", "off"] = "auto"
+    format: str = "terminal"
+    reports: tuple[Report, ...] = ()
+    checks: tuple[Check, ...] = ()
+    trust: tuple[Path, ...] = ()
+    scope: tuple[str, ...] = ()
+    forks: int = 10
+    connect_timeout: float = 10.0
+    collect_timeout: float = 60.0
+    lint_timeout: float = 180.0
+    ansible_playbook: Path | None = None
+    state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
+    prompt: Path | None = None
+    model: str = ""
+    debug: bool = False
+
+
+Shape = Literal["text", "path", "number", "integer", "flag", "list"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One setting. ``name``, ``env`` and ``key`` are '' where there is no option, variable or key in the file for it.
+
+    ``metavar``: what stands after ``=``. ``repeated``: may be given several times (in the variable: with commas).
+    """
+
+    name: str
+    env: str
+    key: str
+    help: str
+    metavar: str = ""
+    shape: Shape = "text"
+    default: str = ""
+    unit: str = ""
+
+    @property
+    def takes_value(self) -> bool:
+        return self.shape != "flag"
+
+    @property
+    def repeated(self) -> bool:
+        return self.shape == "list"
+
+    def __str__(self) -> str:
+        return f"--{self.name}" + (f"={self.metavar}" if self.takes_value else "")
+
+
+def _option(  # noqa: PLR0917  the columns of the table below
+    key: str, metavar: str, shape: Shape, default: str, unit: str, help: str, *, flag: str = ""
+) -> Option:
+    name = flag and f"aisafe-{flag}"
+    env = f"AISAFE_{(flag.replace('-', '_') or key).upper()}"
+    return Option(name=name, env=env, key=key, metavar=metavar, shape=shape, default=default, unit=unit, help=help)
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(name="aisafe-config", env="AISAFE_CONFIG", key="", metavar="FILE", shape="path",
+           default=" or ".join(FILE_NAMES), help="Where the settings are."),
+    _option("format", "FORMAT", "text", "terminal", "", "How the forecast is shown.", flag="format"),
+    _option("reports", "FORMAT[:PATH]", "list", "none", "", "A report to write when the run ends.", flag="report"),
+    _option("accept", "RULE[@HOST]", "list", "none", "", "Go on in spite of this rule's findings; recorded.",
+            flag="accept"),
+    _option("deadline", "SECONDS", "number", "60", "s",
+            "Without a word from the controller for this long, the host rolls back by itself.", flag="deadline"),
+    _option("settle", "SECONDS", "number", "5", "s", "How long services are watched after the run.", flag="settle"),
+    _option("lint", "auto|on|off", "text", "auto", "",
+            "Run ansible-lint beside the forecast; auto: when it is installed.", flag="lint"),
+    _option("prompt", "FILE", "path", "none", "", "The prompt that the play came from, kept in the record.",
+            flag="prompt"),
+    _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
+            flag="model"),
+    _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
+    _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
+    _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
+    _option("forks", "NUMBER", "integer", "10", "hosts", "How many hosts are asked at once."),
+    _option("connect_timeout", "SECONDS", "number", "10", "s", "To connect to a host."),
+    _option("collect_timeout", "SECONDS", "number", "60", "s", "For a host to say what is on it."),
+    _option("lint_timeout", "SECONDS", "number", "180", "s", "For ansible-lint."),
+    _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
+    _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
+    Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
+           help="error (blocks), warn, note (shown with -v) or off, for each rule."),
+    Option(name="", env="", key="checks", metavar="LIST", default="none",
+           help="Checks of your own after the run: name, one of command, tcp and http, hosts, timeout."),
+)  # fmt: skip
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the settings file."""
+    text = resources.files("aisafe").joinpath("config.schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def settings(
+    cwd: Path, environ: Mapping[str, str], options: Mapping[str, Sequence[str]], *, today: date | None = None
+) -> Settings:
+    """Settings for a run started in ``cwd`` with the given ``--aisafe-…`` options (name without dashes -> values).
+
+    Raises UsageError, with file and line where there is one, for anything that is not a valid setting.
+    """
+    known = {option.name: option for option in OPTIONS if option.name}
+    for name in options:
+        if name not in known:
+            raise UsageError(f"Unknown option --{name}.", fix=_nearest(name, known, "--") or "See aisafe --help.")
+    where = next(iter(options.get("aisafe-config", ())[-1:]), environ.get("AISAFE_CONFIG", ""))
+    path = _given_file(cwd, where) if where else find_file(cwd)
+    values: dict[str, Any] = _read_file(path) if path else {}
+    file_accepts = values.get("accept", [])
+    accepts: list[str] = []
+    for option in OPTIONS:
+        if not option.key:
+            continue
+        texts, source = list(options.get(option.name, ())) if option.name else [], f"--{option.name}"
+        if not texts and option.env and environ.get(option.env):
+            source = option.env
+            texts = environ[option.env].split(",") if option.repeated else [environ[option.env]]
+        if not texts:
+            continue
+        if option.key == "accept":
+            accepts = [text.strip() for text in texts]
+            continue
+        value = _value(option, texts, source)
+        _validate({option.key: value}, source)
+        values[option.key] = _from(cwd, value) if option.metavar in ("FILE", "PATH", "DIRECTORY") else value
+    values["accept"] = (
+        *map(_accept, accepts),
+        *_file_accepts(file_accepts, path, today or datetime.now(UTC).date()),
+    )
+    return _settings(values, path, cwd)
+
+
+def find_file(cwd: Path) -> Path | None:
+    """The nearest settings file in ``cwd`` or above it; the search ends at the top of the git repository.
+
+    Raises UsageError when both names stand in one directory.
+    """
+    for directory in (cwd.absolute(), *cwd.absolute().parents):
+        found = [directory / name for name in FILE_NAMES if (directory / name).is_file()]
+        if len(found) > 1:
+            raise UsageError(f"Both {found[0]} and {found[1]} exist.", fix="Keep one of them.")
+        if found:
+            return found[0]
+        if (directory / ".git").exists():
+            return None
+    return None
+
+
+def _given_file(cwd: Path, name: str) -> Path:
+    path = cwd / Path(name).expanduser()
+    if not path.is_file():
+        raise UsageError(f"There is no settings file {path}.", fix="Correct --aisafe-config or AISAFE_CONFIG.")
+    return path
+
+
+def _value(option: Option, texts: list[str], source: str) -> Any:
+    match option.shape:
+        case "list":
+            return [text.strip() for text in texts]
+        case "flag":
+            return texts[-1].lower() not in ("0", "no", "false", "off")
+        case "number" | "integer":
+            try:
+                return int(texts[-1]) if option.shape == "integer" else float(texts[-1])
+            except ValueError:
+                raise UsageError(
+                    f"{source}={texts[-1]} is not a number.", fix=f"Give {option.unit or 'a number'}: {source}=10."
+                ) from None
+    return texts[-1]
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=_PlainText)  # noqa: S506  a SafeLoader
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', None) or error}.") from error
+    if data is None:
+        return {}
+    _validate(data, str(path), tree)
+    return dict(data)
+
+
+class _PlainText(yaml.SafeLoader):
+    """A SafeLoader that leaves dates and ``on``, ``off``, ``yes``, ``no`` as text, for the schema to judge."""
+
+
+_PlainText.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainText.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$", re.IGNORECASE), list("tTfF"))
+
+
+def _validate(data: Any, source: str, tree: Any = None) -> None:
+    problems = jsonschema.Draft202012Validator(schema()).iter_errors(data)
+    worst = min(problems, key=lambda problem: list(map(str, problem.absolute_path)), default=None)
+    if worst is None:
+        return
+    steps = list(worst.absolute_path)
+    key = ".".join(map(str, steps))
+    fix = ""
+    if worst.validator == "additionalProperties":
+        known = worst.schema.get("properties", {})
+        unknown = next(name for name in worst.instance if name not in known)
+        message = f"unknown key {unknown!r}" + (f" in {key}" if key else "")
+        fix = _nearest(str(unknown), known) or f"Known keys: {', '.join(sorted(known))}."
+        steps.append(unknown)
+    elif worst.validator == "oneOf":
+        message = f"{key} needs exactly one of command, tcp and http"
+    elif worst.validator == "enum":
+        message = f"{key}: {worst.instance!r} is none of {', '.join(map(str, worst.validator_value))}"
+        fix = _nearest(str(worst.instance), dict.fromkeys(worst.validator_value))
+    else:
+        message = f"{key}: {worst.message}" if key else worst.message
+    line = _line(tree, steps)
+    raise UsageError(f"{source}{f':{line}' if line else ''}: {message}.", fix=fix)
+
+
+def _line(tree: Any, steps: Sequence[Any]) -> int | None:
+    """The line (from 1) of the key or item that ``steps`` leads to in a composed YAML document."""
+    line: int | None = None
+    for step in steps:
+        if isinstance(tree, yaml.SequenceNode) and isinstance(step, int):
+            tree = tree.value[step]
+            line = tree.start_mark.line + 1
+        elif isinstance(tree, yaml.MappingNode):
+            for name, value in tree.value:
+                if name.value == str(step):
+                    line, tree = name.start_mark.line + 1, value
+                    break
+    return line
+
+
+def _nearest(name: str, known: Mapping[str, Any], prefix: str = "") -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {prefix}{close[0]}?" if close else ""
+
+
+_PLAIN = ("rules", "accept", "deadline", "settle", "lint", "format", "forks", "model", "debug")
+
+
+def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:
+    base = path.parent.parent if path and path.parent.name == ".config" else path.parent if path else cwd
+    given = {key: value for key, value in values.items() if key in _PLAIN or key.endswith("_timeout")}
+    for key in given.keys() & {"deadline", "settle", "connect_timeout", "collect_timeout", "lint_timeout"}:
+        given[key] = float(given[key])
+    for key in ("ansible_playbook", "state_dir", "prompt"):
+        if key in values:
+            given[key] = Path(_from(base, values[key]))
+    if (prompt := given.get("prompt")) and not prompt.is_file():
+        raise UsageError(f"There is no prompt file {prompt}.", fix="Correct --aisafe-prompt.")
+    given["trust"] = tuple(map(Path, _from(base, values.get("trust", []))))
+    given["scope"] = tuple(values.get("scope", ()))
+    given["reports"] = tuple(_report(item, cwd) for item in values.get("reports", ()))
+    given["checks"] = tuple(map(_check, values.get("checks", ())))
+    return Settings(source=path, **given)
+
+
+def _from(base: Path, value: Any) -> Any:
+    """A path, or a list of them, as seen from ``base``."""
+    return [_from(base, item) for item in value] if isinstance(value, list) else str(base / Path(value).expanduser())
+
+
+def _report(text: str, cwd: Path) -> Report:
+    name, _, path = text.partition(":")
+    return Report(format=name, path=cwd / Path(path).expanduser() if path else None)
+
+
+def _check(data: Mapping[str, Any]) -> Check:
+    kind: Literal["command", "tcp", "http"] = "command" if "command" in data else "tcp" if "tcp" in data else "http"
+    return Check(
+        name=data["name"], kind=kind, target=data[kind], hosts=tuple(data.get("hosts", ())),
+        timeout=float(data.get("timeout", 10)),
+    )  # fmt: skip
+
+
+def _accept(text: str) -> Accept:
+    rule, _, host = text.partition("@")
+    if not rule:
+        raise UsageError(f"--aisafe-accept={text} names no rule.", fix="Give RULE or RULE@HOST.")
+    return Accept(rule=rule, host=host or None, reason="command line")
+
+
+def _file_accepts(items: Any, path: Path | None, today: date) -> Iterator[Accept]:
+    for item in items:
+        try:
+            until = date.fromisoformat(item["until"])
+        except ValueError as error:
+            raise UsageError(f"{path}: accept: until: {item['until']}: {error}.", fix="Write YYYY-MM-DD.") from error
+        yield Accept(
+            rule=item["rule"], host=item.get("host"), reason=item["reason"], owner=item["owner"], until=until,
+            expired=until < today,
+        )  # fmt: skip

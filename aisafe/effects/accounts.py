@@ -1,0 +1,200 @@
+"""user, group and ansible.posix.authorized_key: accounts, and who may log in to them."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+from typing import Any
+
+from aisafe.effects.api import Call, Result
+from aisafe.effects.arguments import Arguments, BadArgument
+from aisafe.effects.attributes import group_name, home, remote_path, understood
+from aisafe.effects.authorized import Keys, with_keys
+from aisafe.effects.predicted import PredictedHost
+from aisafe.effects.predicted import changed as changed_by
+from aisafe.model import Action, Effect, Unknown, User
+
+_FILES = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
+_NOT_KNOWN = 2**32 - 1  # uid and gid of an account that the run creates, until the host gives it one
+
+
+def _effect(
+    call: Call, kind: str, action: Action, name: str, *, why: str = "", detail: str = "", paths: tuple[str, ...] = ()
+) -> Effect:
+    return Effect(
+        kind="group" if kind == "group" else "user", action=action, name=name, task=call.task,
+        certainty="possible" if why else "certain", why=why, detail=detail, paths=(*_FILES, *paths),
+    )  # fmt: skip
+
+
+def _blind(host: PredictedHost) -> str:
+    return next((spot.reason for spot in host.state.blind_spots if spot.kind == "user"), "")
+
+
+@understood("ansible.builtin.group", kind="group")
+def group(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    name = args.need("name")
+    gid = args.number("gid")
+    there, blind = name in host.groups, _blind(host)
+    effects: tuple[Effect, ...] = ()
+    if args.word("state", default="present") == "absent":
+        if there or blind:
+            effects = (_effect(call, "group", "remove", name, why="" if there else blind),)
+        host.groups.pop(name, None)
+        return Result(effects=effects, changed=changed_by(effects), values={"name": name, "state": "absent"})
+    if not there:
+        effects = (_effect(call, "group", "create", name, why=blind),)
+        host.groups[name] = -1 if gid is None else gid
+    elif gid is not None and host.groups[name] != gid:
+        unsure = "its number is not known" if host.groups[name] == -1 else ""
+        effects = (_effect(call, "group", "change", name, why=unsure, detail=f"gid {gid}"),)
+        host.groups[name] = gid
+    values: dict[str, Any] = {"name": name, "state": "present", "system": args.flag("system")}
+    if host.groups[name] != -1:
+        values["gid"] = host.groups[name]
+    return Result(effects=effects, changed=changed_by(effects), values=values)
+
+
+@understood("ansible.builtin.user", kind="user")
+def user(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    name = args.need("name", "user")
+    there, blind = host.users.get(name), _blind(host)
+    if args.word("state", default="present") == "absent":
+        return _gone(call, host, args, name, blind=blind)
+    made = there is None
+    effects = _created(call, host, args, name, blind=blind) if made else _modified(call, host, args, host.users[name])
+    now = host.users[name]
+    values: dict[str, Any] = {"name": name, "state": "present", "home": now.home, "shell": now.shell}
+    values |= {"uid": now.uid} if now.uid != _NOT_KNOWN else {}
+    values |= {"group": now.gid} if now.gid != _NOT_KNOWN else {}
+    if args.given("groups"):
+        values["groups"] = ",".join(args.words("groups"))
+    return Result(effects=effects, changed=changed_by(effects), values=values)
+
+
+def _gone(call: Call, host: PredictedHost, args: Arguments, name: str, *, blind: str) -> Result:
+    there = host.users.pop(name, None)
+    effects: tuple[Effect, ...] = ()
+    if there is not None:
+        effects = (_effect(call, "user", "remove", name),)
+        if args.flag("remove") and there.home:
+            effects += host.remove(call, there.home)
+    elif blind:
+        effects = (_effect(call, "user", "remove", name, why=blind),)
+    return Result(effects=effects, changed=changed_by(effects), values={"name": name, "state": "absent"})
+
+
+def _created(call: Call, host: PredictedHost, args: Arguments, name: str, *, blind: str) -> tuple[Effect, ...]:
+    uid, primary = args.number("uid"), args.text("group")
+    if primary is None and name in host.groups and not args.flag("local"):
+        primary = name  # useradd fails on a group of the same name unless it is given: the module passes -g then
+    if primary is not None and not primary.isdigit() and host.groups and primary not in host.groups and not blind:
+        raise BadArgument(f"Group {primary} does not exist")
+    place = args.text("home") or f"/home/{name}"
+    gid = _NOT_KNOWN
+    if primary is not None:
+        number = int(primary) if primary.isdigit() else host.groups.get(primary, -1)
+        gid = number if number >= 0 else _NOT_KNOWN
+    else:
+        host.groups.setdefault(name, -1 if uid is None else uid)
+    host.users[name] = User(
+        name=name, uid=_NOT_KNOWN if uid is None else uid, gid=gid, home=place,
+        shell=args.text("shell") or "", groups=args.words("groups"),
+    )  # fmt: skip
+    effects: tuple[Effect, ...] = (_effect(call, "user", "create", name, why=blind),)
+    if args.flag("create_home", "createhome", default=True) and host.file(place).exists is False:
+        effects += host.make_directory(call, place, mode=0o755, owner=name, group=primary or name)
+    if args.flag("generate_ssh_key"):
+        effects += _key(call, host, args, place)
+    return effects
+
+
+def _modified(call: Call, host: PredictedHost, args: Arguments, there: User) -> tuple[Effect, ...]:
+    now = there
+    details: list[str] = []
+    uid, shell, place = args.number("uid"), args.text("shell"), args.text("home")
+    primary = args.text("group")
+    if uid is not None and uid != there.uid:
+        now, details = replace(now, uid=uid), [*details, f"uid {uid}"]
+    if shell is not None and shell != there.shell:
+        now, details = replace(now, shell=shell), [*details, f"shell {shell}"]
+    if place is not None and place != there.home:
+        now, details = replace(now, home=place), [*details, f"home {place}"]
+    if primary is not None and primary not in (str(there.gid), group_name(there.gid, host)):
+        number = int(primary) if primary.isdigit() else host.groups.get(primary, -1)
+        now = replace(now, gid=number if number >= 0 else _NOT_KNOWN)
+        details.append(f"group {primary}")
+    if args.given("groups"):
+        wanted, had = set(args.words("groups")), set(there.groups)
+        if (wanted - had) or (not args.flag("append") and had - wanted - {group_name(now.gid, host)}):
+            now = replace(now, groups=tuple(sorted(wanted | had if args.flag("append") else wanted)))
+            details.append("groups " + ",".join(now.groups))
+    host.users[there.name] = now
+    effects: tuple[Effect, ...] = ()
+    if details:
+        effects = (_effect(call, "user", "change", there.name, detail=", ".join(details)),)
+    if args.flag("move_home") and now.home != there.home:
+        effects += host.files.disturb(call, now.home, "the files moved from the old home")
+    elif args.flag("create_home", "createhome", default=True) and now.home and host.file(now.home).exists is False:
+        owner = there.name
+        effects += host.make_directory(call, now.home, mode=0o755, owner=owner, group=group_name(now.gid, host))
+    unseen = [key for key in ("comment", "password", "expires", "password_lock", "password_expire_max",
+                              "password_expire_min", "role", "login_class") if args.given(key)]  # fmt: skip
+    if "password" in unseen and args.text("update_password") == "on_create":
+        unseen.remove("password")
+    if unseen and not details:
+        why = f"whether {' and '.join(unseen)} differ{'s' if len(unseen) == 1 else ''}"
+        effects += (_effect(call, "user", "change", there.name, why=why),)
+    if args.flag("generate_ssh_key"):
+        effects += _key(call, host, args, now.home)
+    return effects
+
+
+def _key(call: Call, host: PredictedHost, args: Arguments, place: str) -> tuple[Effect, ...]:
+    path = posixpath.join(place, args.text("ssh_key_file") or f".ssh/id_{args.text('ssh_key_type') or 'rsa'}")
+    if host.file(path).exists is True and not args.flag("force"):
+        return ()
+    return tuple(effect for name in (path, f"{path}.pub") for effect in host.files.disturb(call, name, "a new key"))
+
+
+@understood("ansible.posix.authorized_key", kind="file")
+def authorized_key(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    name = args.need("user")
+    account = host.users.get(name)
+    if account is None and args.text("path") is None and host.users and not _blind(host) and name != "root":
+        raise BadArgument(f"Failed to lookup user {name}")
+    written = args.text("path")
+    path = posixpath.join(home(name, host=host, text=name), ".ssh", "authorized_keys") if written is None else written
+    path = remote_path(path, call=call, host=host)
+    found = host.file(path, follow=True)
+    unknown = args.unknown("key", "key_options", "comment")
+    key = None if unknown else args.need("key")
+    if key is not None and key.startswith(("http", "file")):
+        unknown = Unknown(f"the key at {key.partition('?')[0]}")
+    if unknown is None and found.exists is not False and not isinstance(found.content, bytes):
+        unknown = Unknown(f"the keys in {path}")
+    if unknown is not None or key is None:
+        return Result(effects=host.files.disturb(call, path, unknown.why if unknown else ""), changed=None)
+    before = found.content if isinstance(found.content, bytes) else b""
+    try:
+        content, changed = with_keys(
+            before.decode("utf-8", "surrogateescape"),
+            Keys(
+                keys=key, present=args.word("state", default="present") == "present", exclusive=args.flag("exclusive"),
+                options=args.text("key_options"), comment=args.text("comment"),
+            ),
+        )  # fmt: skip
+    except ValueError as error:
+        raise BadArgument(str(error)) from None
+    values = {"user": name, "keyfile": path, "state": args.word("state", default="present")}
+    if not changed:
+        return Result(changed=False, values=values)
+    owner = name
+    primary = group_name(account.gid, host) if account else "root" if name == "root" else None
+    effects: tuple[Effect, ...] = ()
+    if args.flag("manage_dir", default=True):
+        effects += host.make_directory(call, posixpath.dirname(path), mode=0o700, owner=owner, group=primary)
+    effects += host.put(
+        call, found.path, content=content.encode("utf-8", "surrogateescape"), mode=0o600, owner=owner, group=primary
+    )
+    return Result(effects=effects, changed=changed_by(effects), values=values)

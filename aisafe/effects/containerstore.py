@@ -1,0 +1,307 @@
+"""The containers, images, networks and volumes of a host as they would be after the tasks so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from aisafe.effects import identity, sockets
+from aisafe.effects.api import Call
+from aisafe.effects.services import (
+    container_listening,
+    container_service,
+    docker_at_boot,
+    live_container,
+    restarts,
+    started_by_units,
+)
+from aisafe.effects.unitstore import UnitStore
+from aisafe.formats import dockerrun
+from aisafe.formats.dockerfile import ImageRecipe
+from aisafe.formats.dockerrun import ContainerOrder
+from aisafe.formats.listenflags import Listening
+from aisafe.formats.ports import published_sockets
+from aisafe.model import Action, Certainty, Container, Effect, Holder, HostState, Image, Service, TaskRef
+
+NOTHING = Listening()
+NEW = "(new)"
+"""In place of an id that the engine has not given yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedContainer:
+    """One container at one moment of the run. ``container`` None: there is none of that name.
+
+    ``listening``: where it listens while it runs. ``order``: what the run asked for, if it made it. ``stopped_by_hand``
+    False: it stopped with the engine, and comes back with it.
+    """
+
+    name: str
+    container: Container | None = None
+    listening: Listening = NOTHING
+    order: ContainerOrder | None = None
+    stopped_by_hand: bool = True
+    touched: TaskRef | None = None
+    certainty: Certainty = "certain"
+    why: str = ""
+
+    @property
+    def active(self) -> bool:
+        return self.container is not None and self.container.active
+
+
+class ContainerStore:
+    """Containers by name. Each verb returns the effects it has: none, when the container is so already.
+
+    ``images``, ``networks`` and ``volumes`` are what the engine has now.
+    """
+
+    def __init__(self, state: HostState) -> None:
+        self._state = state
+        self._now: dict[str, PredictedContainer] = {}
+        self._recipes: dict[str, ImageRecipe] = {}
+        self.images: list[Image] = list(state.images)
+        self.networks: set[str] = set(state.networks)
+        self.volumes: set[str] = set(state.volumes)
+
+    @property
+    def blind(self) -> str:
+        """Why the engine could not be asked, '' when it was."""
+        kinds = ("container", "host", "inventory")
+        return "; ".join(spot.reason for spot in self._state.blind_spots if spot.kind in kinds and spot.blocks)
+
+    def get(self, name: str) -> PredictedContainer:
+        """A container by its name, or by its id or the beginning of it."""
+        name = name.lstrip("/")
+        if name in self._now:
+            return self._now[name]
+        live = self._state.containers.get(name)
+        if live is None and len(name) >= 12:
+            live = next((item for item in self._state.containers.values() if item.id.startswith(name)), None)
+        if live is None:
+            return PredictedContainer(name=name)
+        if live.name in self._now:
+            return self._now[live.name]
+        service = live_container(live, self._state, at_boot=False)
+        found = Listening(sockets=service.sockets, known=service.sockets_known)
+        return PredictedContainer(
+            name=live.name, container=live, listening=found if live.active else container_listening(live, self.images)
+        )
+
+    def all(self) -> tuple[PredictedContainer, ...]:
+        """Every container that there is now."""
+        names = dict.fromkeys((*self._state.containers, *self._now))
+        return tuple(found for name in names if (found := self.get(name)).container is not None)
+
+    def image(self, name: str) -> Image | None:
+        return sockets.image_named(name, self.images)
+
+    def recipe(self, name: str) -> ImageRecipe | None:
+        """The Dockerfile of an image that the run builds."""
+        return self._recipes.get(name if ":" in name.rpartition("/")[2] else f"{name}:latest")
+
+    def add_image(self, name: str, recipe: ImageRecipe | None = None) -> None:
+        """An image that the run pulls, loads or builds."""
+        tag = name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
+        old = self.image(tag)
+        if old is not None:
+            self.images.remove(old)
+        self.images.append(
+            Image(
+                id=NEW + tag, tags=(tag,), exposed=recipe.exposed if recipe else (),
+                entrypoint=recipe.entrypoint if recipe else (), command=recipe.command if recipe else (),
+            )
+        )  # fmt: skip
+        if recipe is not None:
+            self._recipes[tag] = recipe
+
+    def put(
+        self,
+        call: Call,
+        order: ContainerOrder,
+        *,
+        name: str,
+        running: bool,
+        sure: bool = True,
+        why: str = "",
+        detail: str = "",
+    ) -> tuple[Effect, ...]:
+        """Make the container that ``order`` asks for, in place of one of that name."""
+        before = self.get(name)
+        found = sockets.of_order(replace(order, name=name), images=self.images)
+        container = self._container(order, name, running=running)
+        self._become(call, name, container, found, order=order)
+        holder = Holder(kind="container", name=name)
+        action: Action = "create" if before.container is None else "change"
+        text = "; ".join(part for part in (detail, *found.evidence, found.why) if part)
+        return (
+            self._effect(
+                call, action, name, sure=sure, why=why, detail=text, binds=found if running else Listening(),
+                frees=(holder,) if before.active else (),
+            ),
+        )  # fmt: skip
+
+    def start(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        if there.active and there.certainty == "certain":
+            return ()
+        sure = there.container is not None and there.certainty == "certain"
+        why = "" if sure else there.why or self.blind or f"there is no container {name} yet"
+        if there.container is not None:
+            self._become(call, there.name, replace(there.container, state="running"), there.listening)
+        detail = "; ".join(there.listening.evidence)
+        return (self._effect(call, "start", there.name, sure=sure, why=why, detail=detail, binds=there.listening),)
+
+    def restart(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        sure = there.container is not None and there.certainty == "certain"
+        why = "" if sure else there.why or self.blind or f"there is no container {name} yet"
+        if there.container is not None:
+            self._become(call, there.name, replace(there.container, state="running"), there.listening)
+        return (self._effect(call, "restart", there.name, sure=sure, why=why, binds=there.listening),)
+
+    def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        if not there.active and there.certainty == "certain" and not (there.container is None and self.blind):
+            return ()
+        if there.container is not None:
+            self._become(call, there.name, replace(there.container, state="exited", pid=None), there.listening)
+        sure = there.active and there.certainty == "certain"
+        holder = Holder(kind="container", name=there.name)
+        return (self._effect(call, "stop", there.name, sure=sure, why=there.why or self.blind, frees=(holder,)),)
+
+    def remove(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        if there.container is None and there.certainty == "certain" and not self.blind:
+            return ()
+        self._become(call, there.name, None, Listening())
+        sure = there.container is not None and there.certainty == "certain"
+        holder = Holder(kind="container", name=there.name)
+        return (self._effect(call, "remove", there.name, sure=sure, why=there.why or self.blind, frees=(holder,)),)
+
+    def engine_stops(self, call: Call, *, again: bool) -> tuple[Effect, ...]:
+        """docker.service stops, with all that runs in it; ``again``: and starts, with what its restart policy names."""
+        effects: tuple[Effect, ...] = ()
+        for there in self.all():
+            back = again and there.container is not None and restarts(there.container)
+            if there.active and not back:
+                effects += self.stop(call, there.name)
+                self._now[there.name] = replace(self._now[there.name], stopped_by_hand=False)
+        return effects
+
+    def engine_starts(self, call: Call) -> tuple[Effect, ...]:
+        """docker.service starts, and the containers whose restart policy names it."""
+        effects: tuple[Effect, ...] = ()
+        for there in self.all():
+            if there.container is not None and restarts(there.container, by_hand=there.stopped_by_hand):
+                effects += self.start(call, there.name)
+        return effects
+
+    def update(self, call: Call, name: str, *, detail: str, **changes: object) -> tuple[Effect, ...]:
+        """Change what the engine can change without a new container: restart policy, limits, networks."""
+        there = self.get(name)
+        if there.container is not None:
+            changed = replace(there.container, **changes)  # type: ignore[arg-type]
+            self._become(call, there.name, changed, there.listening)
+        sure = there.certainty == "certain"
+        return (self._effect(call, "change", there.name, sure=sure, why=there.why, detail=detail),)
+
+    def docker_run(self, call: Call, argv: Sequence[str]) -> tuple[Effect, ...]:
+        """``docker run …`` or ``docker create …`` as a command line; () when it is neither."""
+        order = dockerrun.parse(tuple(argv))
+        if order is None:
+            return ()
+        name = order.name or f"(unnamed, of {order.image})"
+        if order.name and self.get(name).container is not None and not order.replaces:
+            why = f"a container {name} exists, and then the engine refuses to make another"
+            return (self._effect(call, "create", name, sure=False, why=why),)
+        effects: tuple[Effect, ...] = ()
+        if self.image(order.image) is None:
+            effects = self.pull(call, order.image, why=self.blind)
+        return (*effects, *self.put(call, order, name=name, running=not order.only_create))
+
+    def pull(self, call: Call, name: str, *, why: str = "") -> tuple[Effect, ...]:
+        """An image from its registry; ``why``: what its being needed, or newer, depends on."""
+        if self.image(name) is None:
+            self.add_image(name)
+        return (
+            Effect(
+                kind="image", action="pull", name=name, task=call.task, certainty="possible" if why else "certain",
+                why=why,
+            ),
+        )  # fmt: skip
+
+    def services(self, units: UnitStore) -> tuple[Service, ...]:
+        """Every container that runs, would start at boot, or was touched; but those that a unit runs belong to it."""
+        docker = docker_at_boot({name: units.get(name).unit for name in ("docker.service", "docker.socket")})
+        owned = started_by_units(units.get(name).unit for name in units.names() if name.endswith(".service"))
+        found = []
+        for name in dict.fromkeys((*self._state.containers, *self._now)):
+            there = self.get(name)
+            container, live = there.container, self._state.containers.get(name)
+            shown = container or live
+            if shown is None or (name in owned and there.touched is None):
+                continue
+            boots = docker and container is not None and restarts(container, by_hand=there.stopped_by_hand)
+            if not (there.active or boots or there.touched):
+                continue
+            service = container_service(shown, there.listening, self.images, at_boot=boots)
+            recipe = self.recipe(shown.image)
+            if there.order is not None and recipe is not None:
+                known = identity.of_order(there.order, recipe)
+                service = replace(service, program=known.program or service.program, evidence=known.evidence)
+            found.append(
+                replace(
+                    service, active=there.active, at_boot=boots, certainty=there.certainty,
+                    by_run=there.touched is not None, task=there.touched, live=live is not None and live.active,
+                    pid=live.pid if live is not None and there.touched is None else None,
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    def _container(self, order: ContainerOrder, name: str, *, running: bool) -> Container:
+        image = self.image(order.image)
+        return Container(
+            name=name, id=NEW, image=order.image, image_id=image.id if image else "",
+            state="running" if running else "created", restart_policy=order.restart_policy or "no",
+            network_mode=order.network_mode or "default", networks=order.networks, ports=published_sockets(order.ports),
+            exposed=(*order.exposed, *(image.exposed if image else ())), mounts=order.mounts, labels=order.labels,
+            command=sockets.argv_of(order, image), environment_names=tuple(order.environment),
+        )  # fmt: skip
+
+    def _become(
+        self,
+        call: Call,
+        name: str,
+        container: Container | None,
+        listening: Listening,
+        *,
+        order: ContainerOrder | None = None,
+        by_hand: bool = True,
+    ) -> None:
+        old = self._now.get(name)
+        kept = order or (old.order if old and container is not None else None)
+        self._now[name] = PredictedContainer(
+            name=name, container=container, listening=listening, order=kept, touched=call.task,
+            stopped_by_hand=by_hand,
+            certainty="certain" if call.certainty == "certain" else "possible", why=call.why,
+        )  # fmt: skip
+
+    def _effect(
+        self,
+        call: Call,
+        action: Action,
+        name: str,
+        *,
+        sure: bool,
+        why: str = "",
+        detail: str = "",
+        binds: Listening | None = None,
+        frees: tuple[Holder, ...] = (),
+    ) -> Effect:
+        return Effect(
+            kind="container", action=action, name=name, task=call.task, certainty="certain" if sure else "possible",
+            why="" if sure else why or "whether it is so already", detail=detail,
+            holder=Holder(kind="container", name=name), binds=binds.sockets if binds else (), frees=frees,
+            sockets_known=binds.known if binds else True,
+        )  # fmt: skip

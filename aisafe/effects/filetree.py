@@ -1,0 +1,315 @@
+"""The files of a host as they would be after the tasks so far: the live ones, read lazily, under what the run did."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from aisafe.effects.api import Call, LiveFile, ReadLive
+from aisafe.model import Action, BlindSpot, Certainty, Effect, TaskRef, Unknown
+
+FileKind = Literal["file", "directory", "link", "other", "absent", "unseen"]
+LINKS_FOLLOWED = 40  # as the kernel does before ELOOP, path_resolution(7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedFile:
+    """A path at one moment of the run.
+
+    ``content`` is bytes or Unknown for a regular file; None for everything else, and for a live file that was too large
+    to be read (``reason`` says so). ``mode`` holds the permission bits, ``owner`` and ``group`` are names; None where
+    they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
+    (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
+    """
+
+    path: str
+    kind: FileKind
+    content: bytes | Unknown | None = None
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    size: int | None = None
+    mtime: float | None = None
+    target: str = ""
+    entries: tuple[str, ...] = ()
+    certainty: Certainty = "certain"
+    reason: str = ""
+    by_run: bool = False
+    task: TaskRef | None = None
+
+    @property
+    def exists(self) -> bool | None:
+        """None where that cannot be known: unseen, or present only possibly."""
+        if self.kind == "unseen" or self.certainty != "certain":
+            return None
+        return self.kind != "absent"
+
+    @property
+    def text(self) -> str | None:
+        """The content as text, bytes that are not UTF-8 replaced; None where it is not known or there is none."""
+        return self.content.decode("utf-8", "replace") if isinstance(self.content, bytes) else None
+
+
+class FileTree:
+    """Files by absolute path. Every change goes through a method that also says which effect it has."""
+
+    def __init__(self, read: ReadLive, note: Callable[[BlindSpot], None]) -> None:
+        self._read = read
+        self._note = note
+        self._live: dict[str, PredictedFile] = {}
+        self._now: dict[str, PredictedFile] = {}
+        self.stamp = 0  # goes up with every change
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Read what is not yet known of ``paths`` in one round trip."""
+        wanted = [path for path in dict.fromkeys(map(self._place, paths)) if not self._known(path)]
+        if not wanted:
+            return
+        answer = self._read(wanted)
+        for path in wanted:
+            found = answer.get(path)
+            self._live[path] = _from_live(path, found) if found else PredictedFile(
+                path=path, kind="unseen", reason="the host gave no answer about it"
+            )  # fmt: skip
+
+    def get(self, path: str, *, follow: bool = False) -> PredictedFile:
+        """``path`` as it is now; ``follow`` resolves symbolic links at its end too.
+
+        What cannot be read is 'unseen', and a blind spot of the host.
+        """
+        found = self._get(self._place(path))
+        for _ in range(LINKS_FOLLOWED):
+            if not follow or found.kind != "link":
+                break
+            found = self._get(self._place(posixpath.join(posixpath.dirname(found.path), found.target)))
+        if found.kind == "unseen":
+            self._note(BlindSpot(kind="file", reason=f"{path} could not be read: {found.reason}", blocks=False))
+        return found if found.path == path or follow else replace(found, path=path)
+
+    def entries(self, path: str) -> tuple[str, ...]:
+        """Names in the directory ``path``, sorted; () when it is absent or cannot be read (then it is a blind spot)."""
+        place = self._get(self._place(path))
+        if place.kind == "link":
+            place = self.get(path, follow=True)
+        names = set(place.entries) if place.kind == "directory" else set()
+        prefix = place.path.rstrip("/") + "/"
+        for other, file in self._now.items():
+            if other.startswith(prefix) and "/" not in other[len(prefix) :]:
+                (names.discard if file.kind == "absent" else names.add)(other[len(prefix) :])
+        return tuple(sorted(names))
+
+    def changed(self, paths: Iterable[str]) -> bool:
+        """Whether the run changed any of ``paths`` (or removed a directory above it)."""
+        return any(self._get(self._place(path)).by_run for path in paths if self._touched(self._place(path)))
+
+    def put(
+        self,
+        call: Call,
+        path: str,
+        *,
+        content: bytes | Unknown | None = None,
+        mode: int | None = None,
+        owner: str | None = None,
+        group: str | None = None,
+        detail: str = "",
+    ) -> tuple[Effect, ...]:
+        """A regular file at ``path``; None keeps what is there. No effect when it is so already.
+
+        A path that could not be seen, or content that is Unknown, yields a 'possible' effect.
+        """
+        before = self.get(path)
+        kept = before if before.kind == "file" else PredictedFile(path=before.path, kind="file", content=b"")
+        wanted = replace(
+            kept,
+            path=self._place(path),
+            kind="file",
+            content=kept.content if content is None else content,
+            size=kept.size if content is None else len(content) if isinstance(content, bytes) else None,
+            mtime=kept.mtime if content is None else None,
+            mode=kept.mode if mode is None else mode,
+            owner=kept.owner if owner is None else owner,
+            group=kept.group if group is None else group,
+        )
+        return self._become(call, before, wanted, detail)
+
+    def make_directory(
+        self, call: Call, path: str, *, mode: int | None = None, owner: str | None = None, group: str | None = None
+    ) -> tuple[Effect, ...]:
+        """A directory at ``path`` and all those above it that are missing, each with its effect (as ``file`` does)."""
+        missing = []
+        above = path.rstrip("/") or "/"
+        self.prefetch(list(_lineage(above)))
+        while above not in ("/", "") and self.get(above, follow=True).kind in ("absent", "unseen"):
+            missing.append(above)
+            above = posixpath.dirname(above)
+        effects: list[Effect] = []
+        for step in [*reversed(missing)] or [path.rstrip("/") or "/"]:
+            before = self.get(step, follow=True)
+            kept = before if before.kind == "directory" else PredictedFile(path=before.path, kind="directory")
+            wanted = replace(
+                kept,
+                mode=kept.mode if mode is None else mode,
+                owner=kept.owner if owner is None else owner,
+                group=kept.group if group is None else group,
+            )
+            effects += self._become(call, before, wanted, "directory")
+        return tuple(effects)
+
+    def link(
+        self, call: Call, path: str, target: str, *, owner: str | None = None, group: str | None = None
+    ) -> tuple[Effect, ...]:
+        """A symbolic link at ``path`` to ``target`` as written."""
+        before = self.get(path)
+        kept = before if before.kind == "link" else PredictedFile(path=before.path, kind="link", mode=0o777)
+        wanted = replace(
+            kept,
+            target=target,
+            owner=kept.owner if owner is None else owner,
+            group=kept.group if group is None else group,
+        )
+        return self._become(call, before, wanted, f"link to {target}")
+
+    def hard_link(self, call: Call, path: str, source: str) -> tuple[Effect, ...]:
+        """A hard link at ``path`` to the file at ``source``: the same content, mode and owners."""
+        before, origin = self.get(path), self.get(source, follow=True)
+        return self._become(call, before, replace(origin, path=before.path), f"hard link to {source}")
+
+    def remove(self, call: Call, path: str) -> tuple[Effect, ...]:
+        """Nothing at ``path``, nor below it."""
+        before = self.get(path)
+        return self._become(call, before, PredictedFile(path=before.path, kind="absent"), "")
+
+    def disturb(self, call: Call, path: str, why: str) -> tuple[Effect, ...]:
+        """Something at ``path`` that cannot be foreseen, such as what a command or an archive leaves there."""
+        before = self.get(path)
+        place = self._place(path)
+        self.stamp += 1
+        self._now[place] = replace(
+            before, path=place, content=Unknown(why), certainty="possible", reason=why, by_run=True,
+            task=call.task,
+        )  # fmt: skip
+        action: Action = "create" if before.kind == "absent" else "change"
+        return (
+            Effect(kind="file", action=action, name=path, task=call.task, certainty="possible", why=why, paths=(path,)),
+        )
+
+    def all_changed(self) -> Mapping[str, PredictedFile]:
+        """Every path that the run made, changed or removed, as it is now."""
+        return {path: file for path, file in self._now.items() if file.by_run}
+
+    def _become(self, call: Call, before: PredictedFile, wanted: PredictedFile, detail: str) -> tuple[Effect, ...]:
+        place = self._place(before.path)
+        difference, why = _difference(before, wanted)
+        if not difference:
+            return ()
+        sure: Certainty = call.certainty
+        reason = call.why
+        if wanted.kind == "absent" or before.kind != wanted.kind:
+            for below in [path for path in self._now if path.startswith(place.rstrip("/") + "/")]:
+                del self._now[below]
+        self.stamp += 1
+        self._now[place] = replace(
+            wanted, path=place, by_run=True, certainty="certain" if sure == "certain" else "possible", reason=reason,
+            task=call.task,
+        )  # fmt: skip
+        action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
+        certain = difference == "certain"
+        return (
+            Effect(
+                kind="file", action=action, name=before.path, task=call.task, paths=(before.path,),
+                certainty="certain" if certain else "possible", why="" if certain else why,
+                detail=detail or ("" if action != "change" else why),
+            ),
+        )  # fmt: skip
+
+    def _known(self, place: str) -> bool:
+        return place in self._now or place in self._live or self._shadow(place) is not None
+
+    def _touched(self, place: str) -> bool:
+        return place in self._now or self._shadow(place) is not None
+
+    def _shadow(self, place: str) -> PredictedFile | None:
+        """The nearest path above that the run removed or made: below it nothing of the live host remains."""
+        above = posixpath.dirname(place)
+        while above not in ("/", ""):
+            found = self._now.get(above)
+            if found is not None:
+                fresh = found.kind != "directory" or (above in self._live and self._live[above].kind != "directory")
+                return found if fresh else None
+            above = posixpath.dirname(above)
+        return None
+
+    def _get(self, place: str) -> PredictedFile:
+        if place in self._now:
+            return self._now[place]
+        shadow = self._shadow(place)
+        if shadow is not None:
+            return PredictedFile(
+                path=place, kind="absent", certainty=shadow.certainty, reason=shadow.reason, by_run=shadow.by_run
+            )
+        if place not in self._live:
+            self.prefetch([place])
+        return self._live[place]
+
+    def _place(self, path: str) -> str:
+        """``path`` normalised, with the links resolved that the run made above its last part.
+
+        Links of the live host are followed by the host itself.
+        """
+        path = posixpath.normpath("/" + path.lstrip("/"))
+        for _ in range(LINKS_FOLLOWED):
+            above = posixpath.dirname(path)
+            while above not in ("/", ""):
+                link = self._now.get(above)
+                if link is not None and link.kind == "link":
+                    target = posixpath.join(posixpath.dirname(above), link.target)
+                    path = posixpath.normpath(target + path[len(above) :])
+                    break
+                above = posixpath.dirname(above)
+            else:
+                return path
+        return path
+
+
+def _lineage(path: str) -> Iterator[str]:
+    """``path`` and the directories above it, without the root."""
+    while path not in ("/", ""):
+        yield path
+        path = posixpath.dirname(path)
+
+
+def _from_live(path: str, live: LiveFile) -> PredictedFile:
+    seen = live.kind not in ("absent", "unseen")
+    return PredictedFile(
+        path=path, kind=live.kind, content=live.content, mode=live.mode if seen else None,
+        owner=live.owner if seen else None, group=live.group if seen else None, size=live.size if seen else None,
+        mtime=live.mtime if seen else None, target=live.target, entries=live.entries, reason=live.reason,
+    )  # fmt: skip
+
+
+def _difference(before: PredictedFile, wanted: PredictedFile) -> tuple[Literal["", "certain", "possible"], str]:
+    """Whether ``before`` becomes something else, and why that is not sure, or what differs."""
+    if before.kind == "unseen":
+        return "possible", f"what is there could not be seen: {before.reason}"
+    if before.certainty != "certain":
+        return "possible", f"what is there depends on: {before.reason}"
+    if before.kind != wanted.kind:
+        return "certain", f"{wanted.kind} in place of {before.kind}" if before.kind != "absent" else ""
+    differing = [
+        name for name, old, new in (
+            ("mode", before.mode, wanted.mode), ("owner", before.owner, wanted.owner),
+            ("group", before.group, wanted.group), ("target", before.target, wanted.target),
+        ) if old != new
+    ]  # fmt: skip
+    if wanted.kind == "file" and before.content != wanted.content:
+        if isinstance(before.content, bytes) and isinstance(wanted.content, bytes):
+            differing.insert(0, "content")
+        elif isinstance(wanted.content, bytes) and before.size is not None and before.size != wanted.size:
+            differing.insert(0, "size")
+        elif not differing:
+            unknown = wanted.content if isinstance(wanted.content, Unknown) else before.content
+            told = unknown.why if isinstance(unknown, Unknown) else before.reason or "too large to be read"
+            return "possible", f"the content is not known: {told}"
+    return ("certain", ", ".join(differing)) if differing else ("", "")

@@ -1,0 +1,286 @@
+"""apt, dnf, yum, apk, zypper, pacman, package, pip: what they install and remove, what that starts and stops."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from aisafe.effects.api import Call, Result
+from aisafe.effects.arguments import Arguments, BadArgument
+from aisafe.effects.attributes import remote_path, understood
+from aisafe.effects.predicted import PredictedHost
+from aisafe.effects.predicted import changed as changed_by
+from aisafe.knowledge.packages import starts
+from aisafe.model import Action, Certainty, Effect
+
+LISTS = "/var/lib/apt/lists"
+_STAMP = "/var/lib/apt/periodic/update-success-stamp"
+_SPEC = re.compile(r"^(?P<name>[^<>=]+?)(?P<compare>>?=)?(?P<version>(?<==).*)?$")
+_DEB = re.compile(r"^(?P<name>[a-z0-9][a-z0-9+.-]+)_(?P<version>[^_]+)_[^_]+\.deb$")
+
+
+def package_effect(
+    call: Call, action: Action, name: str, *, certainty: Certainty = "certain", why: str = "", detail: str = ""
+) -> Effect:
+    return Effect(kind="package", action=action, name=name, task=call.task, certainty=certainty, why=why, detail=detail)
+
+
+def installed_version(host: PredictedHost, name: str) -> str | None:
+    """The version of an installed package ('' where not known), None when it is not installed; ``name:arch`` works."""
+    for known in (name, name.partition(":")[0]):
+        if known in host.packages:
+            return host.packages[known]
+    return None
+
+
+def blind(host: PredictedHost) -> str:
+    """Why the packages of the host could not be seen; '' when they were."""
+    return next((spot.reason for spot in host.state.blind_spots if spot.kind == "package"), "")
+
+
+def install(
+    call: Call, host: PredictedHost, spec: str, *, latest: bool = False, detail: str = ""
+) -> tuple[Effect, ...]:
+    """Effects of wanting the package ``spec`` (``name``, ``name=version``, ``name>=version``, a pattern) installed."""
+    parsed = _SPEC.match(spec)
+    name, compare, version = (parsed["name"], parsed["compare"], parsed["version"]) if parsed else (spec, None, None)
+    if set("*?[]!") & set(name):
+        return (package_effect(call, "install", spec, certainty="possible", why="which packages match is not known"),)
+    there = installed_version(host, name)
+    unseen = blind(host)
+    if there is None and unseen:
+        return _fresh(call, host, name, why=f"the packages could not be seen: {unseen}", detail=detail)
+    if there is None:
+        return _fresh(call, host, name, detail=f"version {version}" if compare == "=" and version else detail)
+    if latest and not (there == "" and host.packages.get(name) == ""):
+        return (package_effect(call, "upgrade", name, certainty="possible", why="whether there is a newer version"),)
+    if not version or (compare == "=" and fnmatchcase(there, version) and not set("*?[") & set(version)):
+        return ()
+    if compare == "=" and there and not fnmatchcase(there, version):
+        host.packages[name] = version if not set("*?[") & set(version) else ""
+        return (package_effect(call, "upgrade", name, detail=f"{there} to {version}"),)
+    if compare == ">=" and there == version:
+        return ()
+    why = f"how the installed {there or 'version'} compares with {version}"
+    return (package_effect(call, "upgrade", name, certainty="possible", why=why),)
+
+
+def _fresh(call: Call, host: PredictedHost, name: str, *, why: str = "", detail: str = "") -> tuple[Effect, ...]:
+    certainty: Certainty = "possible" if why else "certain"
+    started = _started(call, host, name) if certainty == "certain" else ()
+    host.packages[name] = ""
+    return (package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
+
+
+def _started(call: Call, host: PredictedHost, name: str) -> tuple[Effect, ...]:
+    """The units that maintainer scripts enable and start; not started where policy-rc.d forbids it (invoke-rc.d(8))."""
+    kin = (host.state.os.get("id", ""), *host.state.os.get("id_like", "").split())
+    known = starts(name)
+    forbidden = "exit 101" in (host.file("/usr/sbin/policy-rc.d", follow=True).text or "") or (
+        call.args.get("policy_rc_d") not in (None, 0, "0")
+    )
+    if known is None:
+        return () if forbidden else host.package_installed(call, name)
+    if not {"debian", "ubuntu"} & set(kin):
+        return ()
+    if known.units and not forbidden and (brought := host.package_installed(call, name)):
+        return brought
+    effects: tuple[Effect, ...] = ()
+    for unit in (*known.units, *known.enabled):
+        effects += host.units.enable(call, unit)
+        effects += host.units.start(call, unit) if unit in known.units and not forbidden else ()
+    return effects
+
+
+def remove(call: Call, host: PredictedHost, name: str, *, purge: bool = False) -> tuple[Effect, ...]:
+    name = name.partition("=")[0]
+    unseen = blind(host)
+    if set("*?[]!") & set(name):
+        return (package_effect(call, "remove", name, certainty="possible", why="which packages match is not known"),)
+    if installed_version(host, name) is None:
+        if unseen:
+            why = f"the packages could not be seen: {unseen}"
+            return (package_effect(call, "remove", name, certainty="possible", why=why),)
+        left = purge and host.file(f"/var/lib/dpkg/info/{name}.list").exists is not False
+        return (package_effect(call, "remove", name, detail="configuration left from before"),) if left else ()
+    stopped = host.package_removed(call, name)
+    for known in (name, name.partition(":")[0]):
+        host.packages.pop(known, None)
+    return (*stopped, package_effect(call, "remove", name, detail="with its configuration" if purge else ""))
+
+
+def refresh_lists(call: Call, host: PredictedHost, args: Arguments) -> tuple[Effect, ...]:
+    """apt's lists fetched anew, unless they are younger than cache_valid_time (seconds)."""
+    valid = args.number("cache_valid_time") or 0
+    if not args.flag("update_cache", "update-cache") and not valid:
+        return ()
+    why = "whether the lists changed on the servers"
+    if valid:
+        stamp = host.file(_STAMP)
+        stamp = stamp if stamp.exists else host.file(LISTS)
+        if stamp.mtime is not None and stamp.mtime + valid >= host.state.taken_at.timestamp():
+            return ()
+        why = "how old the lists are when the task runs"
+    return (
+        Effect(kind="file", action="change", name=LISTS, task=call.task, certainty="possible", why=why, paths=(LISTS,)),
+    )
+
+
+@understood("ansible.builtin.apt", kind="package", action="install")
+def apt(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    state = args.word("state", default="present")
+    names = args.words("package", "pkg", "name")
+    effects = refresh_lists(call, host, args)
+    lists = len(effects)
+    if args.flag("clean"):
+        effects += (
+            Effect(kind="file", action="remove", name="/var/cache/apt/archives", task=call.task,
+                   paths=("/var/cache/apt",)),
+        )  # fmt: skip
+    upgrade = args.word("upgrade", default="no")
+    if upgrade.lower() not in ("no", "false"):
+        effects += (_upgrade_all(call),)
+    deb = args.text("deb")
+    if deb is not None:
+        effects += _deb(call, host, deb)
+    if state == "latest" and "*" in names:
+        effects += (_upgrade_all(call),)
+    effects += apt_packages(call, host, [name.strip() for name in names if name != "*"], args, state=state)
+    if args.flag("autoremove") or args.flag("autoclean"):
+        effects += (package_effect(call, "remove", "autoremove", certainty="possible",
+                                   why="which packages nothing needs any more"),)  # fmt: skip
+    told = effects[lists:] if names or deb is not None or upgrade.lower() not in ("no", "false") else effects
+    return Result(effects=effects, changed=changed_by(told))
+
+
+def _upgrade_all(call: Call) -> Effect:
+    return package_effect(
+        call, "upgrade", "all packages", certainty="possible", why="which packages have newer versions"
+    )
+
+
+def apt_packages(
+    call: Call, host: PredictedHost, names: Sequence[str], args: Arguments, *, state: str
+) -> tuple[Effect, ...]:
+    effects: tuple[Effect, ...] = ()
+    for name in names:
+        if name.count("=") > 1:
+            raise BadArgument(f"invalid package spec: {name}")
+        if state == "absent":
+            effects += remove(call, host, name, purge=args.flag("purge"))
+        elif state == "build-dep":
+            effects += (package_effect(call, "install", f"what builds {name}", certainty="possible",
+                                       why="which of them are there already"),)  # fmt: skip
+        elif args.flag("only_upgrade") and installed_version(host, name) is None:
+            continue
+        else:
+            effects += install(call, host, name, latest=state == "latest")
+    if state == "fixed":
+        effects += (package_effect(call, "install", "fix-broken", certainty="possible", why="what is broken"),)
+    return effects
+
+
+def _deb(call: Call, host: PredictedHost, deb: str) -> tuple[Effect, ...]:
+    """A package file: name and version as its file name has them (deb-version(7)); other names are not understood."""
+    parsed = _DEB.match(posixpath.basename(deb.partition("?")[0]).replace("%2B", "+").replace("%7E", "~"))
+    if parsed is None:
+        name = posixpath.basename(deb)
+        return (package_effect(call, "install", name, certainty="possible", why="which package the file holds"),)
+    name, version = parsed["name"], parsed["version"]
+    there = installed_version(host, name)
+    if there is None:
+        return _fresh(call, host, name, why=blind(host), detail=f"version {version}")
+    if there.partition(":")[2] == version or there == version:
+        return ()
+    return (package_effect(call, "upgrade", name, certainty="possible", why=f"how {there} compares with {version}"),)
+
+
+@understood(
+    "ansible.builtin.dnf", "ansible.builtin.dnf5", "ansible.builtin.yum", "community.general.apk",
+    "community.general.zypper", "community.general.pacman", kind="package", action="install",
+)  # fmt: skip
+def others(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    """Managers whose packages start nothing when they are installed."""
+    state = args.word("state", default="present")
+    effects = of_manager(call, host, args.words("name", "pkg", "package"), state)
+    if args.flag("upgrade"):
+        effects += (_upgrade_all(call),)
+    if args.flag("autoremove"):
+        effects += (package_effect(call, "remove", "autoremove", certainty="possible",
+                                   why="which packages nothing needs any more"),)  # fmt: skip
+    refreshed = args.flag("update_cache", "update-cache") and not effects and not args.given("name", "pkg", "package")
+    return Result(effects=effects, changed=None if refreshed else changed_by(effects))
+
+
+def of_manager(call: Call, host: PredictedHost, names: Iterable[str], state: str) -> tuple[Effect, ...]:
+    effects: tuple[Effect, ...] = ()
+    for name in names:
+        if name == "*":
+            effects += (_upgrade_all(call),)
+        elif state in ("absent", "removed"):
+            effects += remove(call, host, name)
+        elif name.startswith(("@", "/")) or "://" in name or name.endswith(".rpm"):
+            effects += (package_effect(call, "install", posixpath.basename(name), certainty="possible",
+                                       why="which packages it stands for"),)  # fmt: skip
+        else:
+            effects += install(call, host, name, latest=state == "latest")
+    return effects
+
+
+@understood("ansible.builtin.package", kind="package", action="install")
+def package(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    manager = args.word("use", default="auto")
+    if manager == "auto":
+        manager = str(call.facts.get("pkg_mgr") or call.facts.get("ansible_pkg_mgr") or _guessed(host))
+    if manager == "apt":
+        return _through_apt(call, host, args)
+    if manager in ("dnf", "dnf5", "yum", "apk", "zypper", "pacman"):
+        state = args.word("state", default="present")
+        effects = of_manager(call, host, args.words("name"), state)
+        return Result(effects=effects, changed=changed_by(effects))
+    return Result(changed=None, opaque=f"packages by {manager or 'a manager that is not known'} are not modelled")
+
+
+def _through_apt(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    lists = refresh_lists(call, host, args)
+    effects = apt_packages(call, host, args.words("name"), args, state=args.word("state", default="present"))
+    return Result(effects=(*lists, *effects), changed=changed_by(effects))
+
+
+def _guessed(host: PredictedHost) -> str:
+    """The package manager of the host's distribution, by os-release(5)."""
+    kin = {host.state.os.get("id", ""), *host.state.os.get("id_like", "").split()}
+    for manager, family in {"apt": {"debian", "ubuntu"}, "dnf": {"fedora", "rhel", "centos"}, "apk": {"alpine"},
+                            "zypper": {"suse", "opensuse"}, "pacman": {"arch"}}.items():  # fmt: skip
+        if kin & family:
+            return manager
+    return ""
+
+
+@understood("ansible.builtin.pip", kind="package", action="install")
+def pip(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    """Python packages are not among what the host told, so that each is possible; the path of a virtualenv is known."""
+    venv = args.text("virtualenv")
+    paths: tuple[str, ...] = (remote_path(venv, call=call, host=host),) if venv is not None else ()
+    names = args.words("name") or tuple(filter(None, (args.text("requirements"),)))
+    action: Action = "remove" if args.text("state") == "absent" else "install"
+    new = bool(paths) and host.file(paths[0]).exists is False
+    certainty: Certainty = "certain" if new and action == "install" else "possible"
+    why = "" if certainty == "certain" else "which Python packages are there already"
+    effects = tuple(
+        Effect(
+            kind="package",
+            action=action,
+            name=f"python {name}",
+            task=call.task,
+            certainty=certainty,
+            why=why,
+            paths=paths,
+        )
+        for name in names
+    )
+    if new:
+        effects = (*host.make_directory(call, paths[0], mode=0o755), *effects)
+    return Result(effects=effects, changed=changed_by(effects))

@@ -1,0 +1,210 @@
+"""One host as the run would leave it: it starts as the live one and changes with each task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from aisafe.effects.api import Call, ReadLive, Result
+from aisafe.effects.containerstore import ContainerStore
+from aisafe.effects.filetree import FileTree, PredictedFile
+from aisafe.effects.unitservices import unit_services
+from aisafe.effects.unitstore import PredictedUnit, UnitStore
+from aisafe.model import (
+    BlindSpot,
+    Certainty,
+    Claim,
+    Coverage,
+    Effect,
+    Holder,
+    HostForecast,
+    HostState,
+    Service,
+    Socket,
+    Unknown,
+    User,
+)
+
+HIDDEN = "(hidden: the task has no_log)"
+_BEGINS = ("start", "restart")
+_ENDS = ("stop", "remove")
+
+
+class PredictedHost:
+    """The host that the models of the modules look at and change.
+
+    ``files``, ``units`` and ``containers`` keep what belongs to them; ``packages`` (name -> version, '' where that is
+    not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models to change; ``memory`` is theirs
+    for whatever else they must remember (key: the module's family).
+    """
+
+    def __init__(self, state: HostState, *, facts: Mapping[str, Any], read: ReadLive) -> None:
+        self.state = state
+        self.facts = facts
+        self.memory: dict[str, Any] = {}
+        self.packages: dict[str, str] = dict(state.packages)
+        self.users: dict[str, User] = dict(state.users)
+        self.groups: dict[str, int] = dict(state.groups)
+        self._blind: dict[BlindSpot, None] = {}
+        self._effects: list[Effect] = []
+        self.files = FileTree(read, self.blind)
+        self.units = UnitStore(state, self.files)
+        self.containers = ContainerStore(state)
+
+    # Files
+
+    def file(self, path: str, *, follow: bool = False) -> PredictedFile:
+        """See :meth:`FileTree.get`."""
+        return self.files.get(path, follow=follow)
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See :meth:`FileTree.prefetch`."""
+        self.files.prefetch(paths)
+
+    def put(
+        self,
+        call: Call,
+        path: str,
+        *,
+        content: bytes | Unknown | None = None,
+        mode: int | None = None,
+        owner: str | None = None,
+        group: str | None = None,
+        detail: str = "",
+    ) -> tuple[Effect, ...]:
+        """See :meth:`FileTree.put`."""
+        return self.files.put(call, path, content=content, mode=mode, owner=owner, group=group, detail=detail)
+
+    def make_directory(
+        self, call: Call, path: str, *, mode: int | None = None, owner: str | None = None, group: str | None = None
+    ) -> tuple[Effect, ...]:
+        """See :meth:`FileTree.make_directory`."""
+        return self.files.make_directory(call, path, mode=mode, owner=owner, group=group)
+
+    def link(
+        self, call: Call, path: str, target: str, *, owner: str | None = None, group: str | None = None
+    ) -> tuple[Effect, ...]:
+        """See :meth:`FileTree.link`."""
+        return self.files.link(call, path, target, owner=owner, group=group)
+
+    def remove(self, call: Call, path: str) -> tuple[Effect, ...]:
+        """See :meth:`FileTree.remove`."""
+        return self.files.remove(call, path)
+
+    # Accounts, units and packages
+
+    def user(self, name: str) -> User | None:
+        return self.users.get(name)
+
+    def unit(self, name: str) -> PredictedUnit:
+        """See :meth:`UnitStore.get`."""
+        return self.units.get(name)
+
+    def package_installed(self, call: Call, name: str) -> tuple[Effect, ...]:
+        """What the maintainer scripts of a freshly installed package do to units: enable and start them (Debian).
+
+        Changes the units only; the effect on the package itself is the caller's.
+        """
+        return self.units.brought_by(call, name, debian=self._debian())
+
+    def package_removed(self, call: Call, name: str) -> tuple[Effect, ...]:
+        """What the removal of a package does to its units: stop and forget them."""
+        return self.units.taken_with(call, name)
+
+    def _debian(self) -> bool:
+        os = self.state.os
+        return "debian" in (os.get("id", ""), *os.get("id_like", "").split())
+
+    # What came of it
+
+    def blind(self, spot: BlindSpot) -> None:
+        """Remember what could not be seen; the same spot counts once."""
+        self._blind[spot] = None
+
+    def record(self, call: Call, result: Result) -> Result:
+        """Number the effects of ``result`` and lower their certainty to that of ``call``; call it once a task.
+
+        A result with an ``opaque`` reason counts as a change of anything: see :meth:`opaque`.
+        """
+        effects: list[Effect] = []
+        for effect in result.effects:
+            effects.append(self._numbered(call, effect))
+            self._effects.append(effects[-1])
+        if result.opaque and not any(effect.certainty == "opaque" for effect in effects):
+            effects.append(self._opaque_effect(call, result.opaque))
+            self._effects.append(effects[-1])
+        return replace(result, effects=tuple(effects))
+
+    def opaque(self, call: Call, reason: str) -> Result:
+        """A task of which nothing is known but that it runs: one effect of kind command, certainty opaque."""
+        effect = self._opaque_effect(call, reason)
+        self._effects.append(effect)
+        return Result(effects=(effect,), changed=None, opaque=reason)
+
+    @property
+    def unforeseen(self) -> str:
+        """The first task of which it could not be told what it does, '' for none: after it more may be there."""
+        return next((f"{effect.task}: {effect.why}" for effect in self._effects if _unforeseen(effect)), "")
+
+    def forecast(self, coverage: Coverage, blind_spots: Iterable[BlindSpot] = ()) -> HostForecast:
+        """The whole of it: effects in order, the services at the end, the sockets that are there because of the run."""
+        spots = dict.fromkeys([*self.state.blind_spots, *blind_spots, *self._blind])
+        return HostForecast(
+            host=self.state.host,
+            coverage=coverage,
+            effects=tuple(self._effects),
+            services=self.services(),
+            claims=claims_of(self._effects),
+            blind_spots=tuple(spots),
+        )
+
+    def services(self) -> tuple[Service, ...]:
+        """Every unit and container that is active, at boot, or touched by the run, as it is now."""
+        containers = self.containers.services(self.units)
+        return (*unit_services(self.units, self.state, beside=containers), *containers)
+
+    def _numbered(self, call: Call, effect: Effect) -> Effect:
+        certainty: Certainty = effect.certainty
+        why = effect.why
+        if call.certainty != "certain" and certainty == "certain":
+            certainty, why = call.certainty, call.why
+        if call.no_log:
+            effect = replace(effect, detail="", name=HIDDEN if effect.kind == "command" else effect.name)
+            why = HIDDEN if why else ""
+        return replace(effect, seq=len(self._effects) + 1, certainty=certainty, why=why)
+
+    def _opaque_effect(self, call: Call, reason: str) -> Effect:
+        return Effect(
+            kind="command", action="run", name=call.module, task=call.task, certainty="opaque", why=reason,
+            reversible=False, sockets_known=False, seq=len(self._effects) + 1,
+        )  # fmt: skip
+
+
+def _unforeseen(effect: Effect) -> bool:
+    return effect.certainty == "opaque" or (effect.kind in ("command", "package") and effect.action != "remove")
+
+
+def changed(effects: Iterable[Effect]) -> bool | None:
+    """Whether a task with these effects reports 'changed'; None where it depends on what cannot be known."""
+    certainties = {effect.certainty for effect in effects}
+    return True if "certain" in certainties else None if certainties else False
+
+
+def claims_of(effects: Iterable[Effect]) -> tuple[Claim, ...]:
+    """The sockets that are held after ``effects`` because of them: bound, and not given up again."""
+    held: dict[Holder, dict[Socket, Claim]] = {}
+    for effect in effects:
+        sure = effect.certainty == "certain"
+        ended = {*effect.frees, *((effect.holder,) if effect.holder and effect.action in _ENDS else ())}
+        if effect.holder and effect.action in _BEGINS and sure:
+            ended.add(effect.holder)
+        for holder in ended:
+            left = {} if sure else held.get(holder, {})
+            held[holder] = {socket: replace(claim, certainty="possible") for socket, claim in left.items()}
+        if effect.holder and effect.binds:
+            certainty: Certainty = "certain" if sure and effect.sockets_known else "possible"
+            mine = held.setdefault(effect.holder, {})
+            for socket in effect.binds:
+                mine[socket] = Claim(socket=socket, holder=effect.holder, certainty=certainty, task=effect.task)
+    return tuple(claim for claims in held.values() for claim in claims.values())

@@ -1,0 +1,284 @@
+"""Unit definitions from the predicted files: fragments, drop-ins, templates, masks, links of enablement."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from aisafe.effects.filetree import FileTree, PredictedFile
+from aisafe.formats import envfile, unitfile
+from aisafe.formats.unitfile import SEARCH_PATH, UnitFile
+from aisafe.knowledge.programs import by_package, by_unit
+from aisafe.model import Certainty, HostState, TaskRef, Unit, Unknown
+
+ADMIN_DIRECTORY = "/etc/systemd/system"
+SHARED_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/var/lib", "/var/log")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What a unit is by its files. ``found`` None: cannot be known. ``unread``: what of it could not be told."""
+
+    unit: Unit
+    found: bool | None = True
+    certainty: Certainty = "certain"
+    why: str = ""
+    unread: str = ""
+
+
+class UnitFiles:
+    """Definitions as they lie on the predicted disk; those that the run left alone come from the live state."""
+
+    def __init__(self, state: HostState, files: FileTree) -> None:
+        self._state = state
+        self._files = files
+        self._brought: dict[str, str] = {}
+        self._gone: set[str] = set()
+        self._cache: dict[str, tuple[int, Definition]] = {}
+
+    def introduce(self, name: str, package: str) -> None:
+        """``name`` comes with ``package``, whose files cannot be seen before it is installed."""
+        self._brought[name] = package
+        self._gone.discard(name)
+        self._cache.clear()
+
+    def forget(self, name: str) -> None:
+        """``name`` goes with its package."""
+        self._brought.pop(name, None)
+        self._gone.add(name)
+        self._cache.clear()
+
+    def defined_by_run(self) -> tuple[str, ...]:
+        """Units whose files the run made, changed or removed; for a template, its known instances."""
+        names: dict[str, None] = dict.fromkeys(self._brought)
+        for path in self._files.all_changed():
+            name = _unit_of(path)
+            if name and "@." in name:
+                prefix, suffix = name.split("@.", 1)
+                known = [unit for unit in self._state.units if unit.startswith(f"{prefix}@") and unit.endswith(suffix)]
+                names |= dict.fromkeys(known)
+            elif name:
+                names[name] = None
+        return tuple(names)
+
+    def on_disk(self, name: str) -> Definition:
+        """The definition as the next daemon-reload would load it."""
+        stamp = self._files.stamp
+        cached = self._cache.get(name)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
+        found = self._on_disk(name)
+        self._cache[name] = (self._files.stamp, found)
+        return found
+
+    def _on_disk(self, name: str) -> Definition:
+        live = self._state.units.get(name)
+        touched = any(self._touched(name))
+        if name in self._gone and not touched:
+            return Definition(unit=Unit(name=name, load_state="not-found"), found=False)
+        if live is not None and not touched and not live.need_daemon_reload:
+            return Definition(unit=live)
+        if name in self._brought and not touched:
+            return self._from_package(name)
+        return self._read(name, live)
+
+    def changed_by(self, name: str) -> TaskRef | None:
+        """The task that last changed a file of the unit's definition."""
+        return next((file.task for file in reversed(list(self._touched(name)))), None)
+
+    def _touched(self, name: str) -> Iterator[PredictedFile]:
+        changed = self._files.all_changed()
+        if not changed:
+            return
+        candidates = {name, unitfile.template_of(name), *unitfile.drop_in_directories(name)} - {""}
+        for path, file in changed.items():
+            for directory in SEARCH_PATH:
+                if path.startswith(f"{directory}/") and path[len(directory) + 1 :].partition("/")[0] in candidates:
+                    yield file
+
+    def _from_package(self, name: str) -> Definition:
+        """What is known of a unit that a package brings: the program and its defaults."""
+        live = self._state.units.get(name)
+        if live is not None and live.load_state == "loaded":
+            return Definition(unit=live)
+        program = by_unit(name) or by_package(self._brought[name])
+        binaries = program.binaries if program and name.endswith(".service") else ()
+        commands = ((f"/usr/sbin/{binaries[0]}",),) if binaries else ()
+        return Definition(unit=Unit(name=name, commands=commands, unit_file_state="enabled"))
+
+    def _read(self, name: str, live: Unit | None) -> Definition:
+        fragment = self._fragment(name)
+        if fragment is None:
+            blind = [spot.reason for spot in self._state.blind_spots if spot.kind in ("unit", "host", "inventory")]
+            if live is not None and not live.fragment_path:
+                return Definition(unit=live)
+            gone = Unit(name=name, load_state="not-found", unit_file_state="")
+            return Definition(
+                unit=replace(gone, active_state=live.active_state) if live else gone,
+                found=None if blind else False, why="; ".join(blind),
+            )  # fmt: skip
+        if fragment.kind == "link" and fragment.target == "/dev/null":
+            masked = replace(live or Unit(name=name), load_state="masked", unit_file_state="masked", commands=())
+            return Definition(unit=masked)
+        real = self._files.get(fragment.path, follow=True)
+        if real.kind == "unseen" or (real.text is None and not isinstance(real.content, Unknown)):
+            known = live or Unit(name=name)
+            return Definition(unit=known, found=None, why=f"{fragment.path} could not be read",
+                              unread=f"{fragment.path} could not be read: {real.reason}")  # fmt: skip
+        parts = [real, *self._drop_ins(name)]
+        merged = unitfile.merge(unitfile.read(_text(part), part.path) for part in parts)
+        unknown = next((part for part in parts if isinstance(part.content, Unknown)), None)
+        unsure = next((part for part in parts if part.certainty != "certain"), None)
+        drop_ins = tuple(part.path for part in parts[1:])
+        unit = _unit(name, merged, live=live, fragment=fragment.path, drop_ins=drop_ins, state=self._state)
+        unread = f"{unknown.path} is known only in the run: {unknown.content.why}" if unknown and isinstance(
+            unknown.content, Unknown) else ""  # fmt: skip
+        return Definition(
+            unit=unit, certainty="possible" if unsure else "certain", why=unsure.reason if unsure else "", unread=unread
+        )
+
+    def _fragment(self, name: str) -> PredictedFile | None:
+        names = [candidate for candidate in (name, unitfile.template_of(name)) if candidate]
+        paths = [f"{directory}/{candidate}" for candidate in names for directory in SEARCH_PATH]
+        self._files.prefetch(paths)
+        for path in paths:
+            found = self._files.get(path)
+            if found.kind != "absent":
+                return found
+        return None
+
+    def _drop_ins(self, name: str) -> list[PredictedFile]:
+        directories = [
+            f"{directory}/{part}" for part in reversed(unitfile.drop_in_directories(name)) for directory in SEARCH_PATH
+        ]
+        self._files.prefetch(directories)
+        chosen: dict[str, str] = {}
+        for directory in directories:
+            for entry in self._files.entries(directory):
+                if entry.endswith(".conf"):
+                    chosen.setdefault(entry, f"{directory}/{entry}")
+        paths = [chosen[entry] for entry in sorted(chosen)]
+        self._files.prefetch(paths)
+        found = [self._files.get(path, follow=True) for path in paths]
+        return [file for file in found if file.kind in ("file", "unseen")]
+
+    def alias_of(self, name: str) -> str:
+        """The unit that the file ``name`` made by the run is a link to; '' when it is none."""
+        for directory in SEARCH_PATH:
+            found = self._files.all_changed().get(f"{directory}/{name}")
+            if found is not None and found.kind == "link":
+                target = posixpath.basename(found.target)
+                return target if target not in (name, "null") and "@" not in target else ""
+        return ""
+
+    def linked(self, name: str) -> bool | None:
+        """Whether the run itself made (True) or removed (False) a link that enables ``name``; None: neither."""
+        for path, file in self._files.all_changed().items():
+            directory, base = posixpath.split(path)
+            if base == name and directory.startswith(ADMIN_DIRECTORY) and directory.endswith((".wants", ".requires")):
+                return file.kind == "link"
+        return None
+
+    def install_links(self, name: str) -> tuple[str, ...]:
+        """The links that ``systemctl enable`` makes for ``name`` (systemd.unit(5), [Install] Section Options)."""
+        return tuple(self._install_links(name, self._sections(name)))
+
+    def _install_links(self, name: str, merged: UnitFile) -> Iterator[str]:
+        known = unitfile.specifiers(name, hostname=self._state.hostname)
+        for key, suffix in (("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")):
+            for target in merged.words("Install", key):
+                yield f"{ADMIN_DIRECTORY}/{unitfile.expand(target, known)}.{suffix}/{name}"
+        for alias in merged.words("Install", "Alias"):
+            yield f"{ADMIN_DIRECTORY}/{unitfile.expand(alias, known)}"
+        for other in merged.words("Install", "Also"):
+            if other != name:
+                yield from self._install_links(other, replace(self._sections(other), entries=tuple(
+                    entry for entry in self._sections(other).entries if entry.key != "Also")))  # fmt: skip
+
+    def readable(self, name: str) -> bool:
+        """Whether the unit's file could be read to its end."""
+        fragment = self._fragment(name)
+        return fragment is not None and self._files.get(fragment.path, follow=True).text is not None
+
+    def remains(self, name: str) -> bool:
+        """RemainAfterExit= of a oneshot service."""
+        return self._sections(name).flag("Service", "RemainAfterExit")
+
+    def _sections(self, name: str) -> UnitFile:
+        fragment = self._fragment(name)
+        if fragment is None:
+            return UnitFile()
+        parts = [self._files.get(fragment.path, follow=True), *self._drop_ins(name)]
+        return unitfile.merge(unitfile.read(_text(part), part.path) for part in parts)
+
+
+def _text(file: PredictedFile) -> str:
+    if isinstance(file.content, Unknown):
+        return file.content.partial or ""
+    return file.text or ""
+
+
+def _unit_of(path: str) -> str:
+    """The unit whose fragment or drop-in ``path`` is; '' for another file, and for drop-ins of many units."""
+    for directory in SEARCH_PATH:
+        if path.startswith(f"{directory}/"):
+            first, _, rest = path[len(directory) + 1 :].partition("/")
+            if rest:
+                first = first.removesuffix(".d") if first.endswith(".d") else ""
+            return first if first.rpartition(".")[2] in unitfile.UNIT_TYPES and "." in first else ""
+    return ""
+
+
+def _unit(
+    name: str, merged: UnitFile, *, live: Unit | None, fragment: str, drop_ins: tuple[str, ...], state: HostState
+) -> Unit:
+    known = unitfile.specifiers(name, hostname=state.hostname, fragment=fragment, boot_id=state.boot_id)
+    base = live or Unit(name=name)
+    install = any(entry.section == "Install" for entry in merged.entries)
+    commands = tuple(
+        command for entry in merged.every("Service", "ExecStart")
+        for command in unitfile.split_commands(entry.value, known)
+    )  # fmt: skip
+    suffix = name.rpartition(".")[2]
+    listen = tuple(
+        f"{entry.key}={unitfile.expand(entry.value, known)}" for entry in merged.entries
+        if entry.section == "Socket" and entry.key in ("ListenStream", "ListenDatagram") and entry.value
+    )  # fmt: skip
+    activates = merged.last("Socket", "Service") or f"{name.removesuffix('.socket')}.service"
+    starters = _starters(name, state) if suffix == "service" else ()
+    return replace(
+        base,
+        load_state="loaded",
+        unit_file_state=base.unit_file_state or ("disabled" if install else "static"),
+        type=merged.last("Service", "Type", "simple") if suffix == "service" else "",
+        restart=merged.last("Service", "Restart", "no"),
+        fragment_path=fragment,
+        drop_in_paths=drop_ins,
+        commands=commands,
+        environment=envfile.environment(
+            tuple(unitfile.expand(entry.value, known) for entry in merged.every("Service", "Environment"))
+        ),
+        environment_files=tuple(
+            unitfile.expand(entry.value, known) for entry in merged.every("Service", "EnvironmentFile")
+        ),
+        listen=listen,
+        triggers=(activates,) if suffix == "socket" else base.triggers,
+        triggered_by=tuple(dict.fromkeys((*base.triggered_by, *starters))),
+        user=merged.last("Service", "User"),
+    )
+
+
+def _starters(name: str, state: HostState) -> tuple[str, ...]:
+    return tuple(unit.name for unit in state.units.values() if name in unit.triggers and unit.name.endswith(".socket"))
+
+
+def essence(unit: Unit) -> tuple[object, ...]:
+    """What decides where a unit listens."""
+    return (unit.commands, dict(unit.environment), unit.environment_files, unit.listen, unit.type, unit.user)
+
+
+def own_directory(path: str) -> str:
+    """The directory of ``path`` when it belongs to one program (``/etc/nginx``), '' for shared ones such as /etc."""
+    directory = path.rpartition("/")[0]
+    return directory if directory.count("/") > 1 and directory not in SHARED_DIRECTORIES else ""

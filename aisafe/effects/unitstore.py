@@ -1,0 +1,402 @@
+"""The systemd units of a host as they would be after the tasks so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from aisafe.effects import identity, sockets
+from aisafe.effects.api import Call
+from aisafe.effects.filetree import FileTree
+from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
+from aisafe.formats.listenflags import UNREAD, Listening
+from aisafe.formats.serverconfig import Reader
+from aisafe.formats.unitfile import full_name
+from aisafe.knowledge.packages import starts
+from aisafe.knowledge.programs import by_package
+from aisafe.model import Action, Certainty, Effect, Holder, HostState, Image, TaskRef, Unit
+
+ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
+UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedUnit:
+    """One unit at one moment of the run.
+
+    ``unit``: as ``systemctl show`` would tell it now. ``found`` False: no unit of that name; None: cannot be known.
+    ``pending``: its definition as of the next daemon-reload or boot, where that differs. ``touched``: the task that
+    last changed its state, enablement or definition. ``certainty`` possible: whether it is so depends on ``why``.
+    ``unread``: the part of its definition that could not be told, '' for none. ``listening``: where it listens since
+    the run started it.
+    """
+
+    unit: Unit
+    found: bool | None = True
+    pending: Unit | None = None
+    touched: TaskRef | None = None
+    certainty: Certainty = "certain"
+    why: str = ""
+    unread: str = ""
+    listening: Listening | None = None
+
+    @property
+    def masked(self) -> bool:
+        return self.unit.load_state == "masked" or self.unit.unit_file_state in ("masked", "masked-runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Now:
+    """What the run made of a unit's state; None where it left it alone. ``listening``: since it was started."""
+
+    active: bool | None = None
+    file_state: str | None = None
+    touched: TaskRef | None = None
+    certainty: Certainty = "certain"
+    why: str = ""
+    listening: Listening | None = None
+
+
+class UnitStore:
+    """Units by full name. Each verb returns the effects it has: none, when the unit is so already."""
+
+    def __init__(self, state: HostState, files: FileTree) -> None:
+        self._state = state
+        self._files = files
+        self._definitions = UnitFiles(state, files)
+        self._now: dict[str, _Now] = {}
+        self._loaded: dict[str, Definition] = {}
+        self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
+        self._images: tuple[Image, ...] = state.images
+
+    def names(self) -> tuple[str, ...]:
+        """Every unit that is known, live or from the run."""
+        return tuple(dict.fromkeys((*self._state.units, *self._now, *self._definitions.defined_by_run())))
+
+    def get(self, name: str) -> PredictedUnit:
+        """A unit by any of its names; one without a type is a service."""
+        name = self.canonical(name)
+        now = self._now.get(name, _Now())
+        current, disk = self._current(name), self._definitions.on_disk(name)
+        unit = current.unit
+        if now.active is not None:
+            unit = replace(unit, active_state="active" if now.active else "inactive",
+                           sub_state="running" if now.active else "dead",
+                           main_pid=unit.main_pid if now.active and name not in self._now else None)  # fmt: skip
+        file_state = now.file_state if now.file_state is not None else disk.unit.unit_file_state
+        linked = self._definitions.linked(name)
+        if linked is not None and now.file_state is None:
+            file_state = "enabled" if linked else "disabled"
+        unit = replace(unit, unit_file_state=file_state)
+        pending = disk.unit if disk.unit != current.unit else None
+        certain = now.certainty == "certain" and current.certainty == "certain"
+        return PredictedUnit(
+            unit=unit, found=current.found, pending=pending, touched=now.touched or self._definitions.changed_by(name),
+            certainty="certain" if certain else "possible", why=now.why or current.why, unread=current.unread,
+            listening=now.listening,
+        )  # fmt: skip
+
+    def canonical(self, name: str) -> str:
+        """The unit's own name: ``nginx`` is ``nginx.service``, ``sshd.service`` may be an alias of ``ssh.service``."""
+        name = full_name(name)
+        return self._aliases.get(name) or self._definitions.alias_of(name) or name
+
+    def start(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        if there.unit.active and there.certainty == "certain":
+            return ()
+        sure = not there.unit.active and there.certainty == "certain" and not self._blind()
+        why = "" if sure else there.why or self._blind() or "whether it runs already"
+        return self._begin(call, there, "start", sure=sure, why=why)
+
+    def restart(self, call: Call, name: str) -> tuple[Effect, ...]:
+        return self._begin(call, self.get(name), "restart", sure=True, why="")
+
+    def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        unit = there.unit
+        if there.found is False or (not unit.active and there.certainty == "certain" and not self._blind()):
+            return ()
+        sure = unit.active and there.certainty == "certain"
+        starters = [other for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active]
+        self._become(call, unit.name, active=False)
+        return (
+            self._effect(
+                call, "stop", unit.name, sure=sure, why=there.why or self._blind() or "whether it runs",
+                frees=self._holders(unit),
+                detail=f"{', '.join(starters)} stays active and starts it again" if starters else "",
+            ),
+        )  # fmt: skip
+
+    def reload(self, call: Call, name: str) -> tuple[Effect, ...]:
+        """A reload reads the program's configuration again; it takes new sockets only when that was changed."""
+        there = self.get(name)
+        moved = self._config_changed(there.unit)
+        found = self.listening(there.unit.name) if moved else Listening()
+        if moved:
+            self._become(call, there.unit.name, listening=found)
+        return (self._effect(call, "reload", there.unit.name, sure=True, why="", listening=found),)
+
+    def enable(self, call: Call, name: str) -> tuple[Effect, ...]:
+        return self._set_enabled(call, name, enabled=True)
+
+    def disable(self, call: Call, name: str) -> tuple[Effect, ...]:
+        return self._set_enabled(call, name, enabled=False)
+
+    def mask(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        if there.masked and there.certainty == "certain":
+            return ()
+        path = f"/etc/systemd/system/{there.unit.name}"
+        self._files.link(call, path, "/dev/null")
+        self._become(call, there.unit.name, file_state="masked")
+        self.daemon_reload(call)
+        return (self._effect(call, "mask", there.unit.name, sure=not there.masked, why=there.why, paths=(path,)),)
+
+    def unmask(self, call: Call, name: str) -> tuple[Effect, ...]:
+        there = self.get(name)
+        if not there.masked and there.certainty == "certain":
+            return ()
+        path = f"/etc/systemd/system/{there.unit.name}"
+        self._files.remove(call, path)
+        self._become(call, there.unit.name, file_state="disabled")
+        self.daemon_reload(call)
+        return (self._effect(call, "unmask", there.unit.name, sure=there.masked, why=there.why, paths=(path,)),)
+
+    def daemon_reload(self, call: Call) -> None:
+        """systemd reads all unit files again; what runs goes on as it was started."""
+        del call
+        for name in {*self._definitions.defined_by_run(), *self._loaded}:
+            self._loaded[name] = self._definitions.on_disk(name)
+        for unit in self._state.units.values():
+            if unit.need_daemon_reload:
+                self._loaded[unit.name] = self._definitions.on_disk(unit.name)
+
+    def brought_by(self, call: Call, package: str, *, debian: bool) -> tuple[Effect, ...]:
+        """The units that a package starts when it is installed (Debian: deb-systemd-helper(1p), invoke-rc.d(8))."""
+        program, known = by_package(package), starts(package)
+        if not debian or (program is None and known is None):
+            return ()
+        begun = known.units if known else tuple(map(full_name, program.units[:1] if program else ()))
+        effects: list[Effect] = []
+        for name in (*begun, *(known.enabled if known else ())):
+            there = self.get(name)
+            if there.found and there.unit.active:
+                continue
+            self._definitions.introduce(name, package)
+            effects += self._brought(call, name, package, start=name in begun)
+        return tuple(effects)
+
+    def _brought(self, call: Call, name: str, package: str, *, start: bool) -> Iterator[Effect]:
+        found = self._computed(self._definitions.on_disk(name).unit, self.reader()) if start else None
+        self._become(call, name, active=True if start else None, file_state="enabled", listening=found)
+        yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
+        if found is not None:
+            detail = f"by the package {package}; {'; '.join(found.evidence) or found.why}"
+            yield self._effect(call, "start", name, sure=True, why="", listening=found, detail=detail)
+
+    def taken_with(self, call: Call, package: str) -> tuple[Effect, ...]:
+        """The units that go with a package."""
+        program, known = by_package(package), starts(package)
+        names = (*(known.units if known else ()), *map(full_name, program.units if program else ()))
+        effects: list[Effect] = []
+        for name in dict.fromkeys(names):
+            if self.get(name).found and self.canonical(name) == name:
+                effects += self.stop(call, name)
+                self._definitions.forget(name)
+                self._become(call, name, active=False, file_state="")
+        return tuple(effects)
+
+    # Sockets
+
+    def listening(self, name: str, *, read: Reader | None = None) -> Listening:
+        """Where a unit would listen when started now: as today where the run changed nothing of it, else computed."""
+        there = self.get(name)
+        unit = there.unit
+        live = self._state.units.get(unit.name)
+        if live is not None and live.active and not self.reconfigured(unit.name):
+            return self._live(live)
+        found = self._computed(unit, read or self.reader())
+        if there.unread:
+            return Listening(sockets=found.sockets, known=False, evidence=found.evidence, why=there.unread)
+        if live is not None and live.active and not found.known and not found.sockets:
+            today = self._live(live)
+            return Listening(sockets=today.sockets, known=False, evidence=today.evidence, why=found.why)
+        return found
+
+    def running(self, name: str) -> Listening:
+        """Where a unit that the run did not start listens today."""
+        live = self._state.units.get(self.canonical(name))
+        return self._live(live) if live is not None else Listening()
+
+    def next_listening(self, name: str, *, read: Reader | None = None) -> Listening:
+        """Where a unit would listen after the next boot, by the files as they are now."""
+        name = self.canonical(name)
+        live = self._state.units.get(name)
+        disk = self._definitions.on_disk(name)
+        same = live is not None and essence(live) == essence(disk.unit)
+        if live is not None and live.active and same and not self._config_changed(live):
+            return self._live(live)
+        return self._computed(disk.unit, read or self.reader())
+
+    def reconfigured(self, name: str) -> bool:
+        """Whether the run changed the definition in use, or a file that the unit's program reads."""
+        live = self._state.units.get(name)
+        current = self._current(name).unit
+        return live is None or essence(current) != essence(live) or self._config_changed(current)
+
+    def at_boot(self, name: str, *, depth: int = 0) -> bool:
+        """Whether it would run after the next boot: enabled, or started by a socket unit that is."""
+        there = self.get(name)
+        if there.masked or there.found is False:
+            return False
+        if there.unit.unit_file_state in ENABLED:
+            return True
+        starters = [other for other in there.unit.triggered_by if other.endswith(".socket")]
+        return depth == 0 and any(self.at_boot(other, depth=1) for other in starters)
+
+    def reader(self) -> Reader:
+        """Configuration files as they are now on the predicted host."""
+        return Reader(text=self._text, names=self._names)
+
+    def holders(self, name: str) -> tuple[Holder, ...]:
+        """The unit itself, and the container that its ExecStart= runs."""
+        return self._holders(self.get(name).unit)
+
+    def _computed(self, unit: Unit, read: Reader) -> Listening:
+        passed = [
+            socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
+            for socket in sockets.of_unit(self.get(other).unit).sockets
+        ]  # fmt: skip
+        return sockets.of_unit(unit, read=read, images=self._images, held_by_sockets=passed)
+
+    def _live(self, unit: Unit) -> Listening:
+        found = Listening()
+        for holder in self._holders(unit):
+            found = found.with_others(sockets.live_sockets(self._state, holder))
+        return found
+
+    def _holders(self, unit: Unit) -> tuple[Holder, ...]:
+        order = identity.container_of_unit(unit)
+        inner = (Holder(kind="container", name=order.name),) if order is not None and order.name else ()
+        return (Holder(kind="unit", name=unit.name), *inner)
+
+    def _text(self, path: str) -> str | Literal[False] | None:
+        found = self._files.get(path, follow=True)
+        if found.kind in ("absent", "directory", "other"):
+            return None if found.certainty == "certain" else False
+        return found.text if found.text is not None and found.certainty == "certain" else False
+
+    def _names(self, directory: str) -> tuple[str, ...] | None:
+        return None if self._files.get(directory, follow=True).kind == "unseen" else self._files.entries(directory)
+
+    def _config_changed(self, unit: Unit) -> bool:
+        """Whether the run changed a file that the unit's program reads, as far as the names tell."""
+        roots: list[str] = [entry.removeprefix("-") for entry in unit.environment_files]
+        environment, _ = sockets.environment_of(unit, UNREAD)
+        known = identity.of_unit(unit, environment).known
+        for config in known.config if known else ():
+            roots += config.paths
+            roots += [own_directory(path) for path in config.paths]
+        for command in unit.commands:
+            words = [word.partition("=")[2] or word for word in command[1:]]
+            roots += [path for word in words if word.startswith("/") for path in (word, own_directory(word))]
+        changed = self._files.all_changed()
+        return any(
+            path == root or (root and path.startswith(root.rstrip("/") + "/")) for path in changed for root in roots
+        )
+
+    # State
+
+    def _current(self, name: str) -> Definition:
+        """The definition that systemd has in memory, or would load now (systemctl(1), daemon-reload)."""
+        if name in self._loaded:
+            return self._loaded[name]
+        live = self._state.units.get(name)
+        in_memory = live is not None and (live.active or live.unit_file_state in ENABLED)
+        if in_memory and live is not None:
+            return Definition(unit=live)
+        return self._definitions.on_disk(name)
+
+    def _blind(self) -> str:
+        spots = [spot.reason for spot in self._state.blind_spots if spot.kind in ("unit", "host", "inventory")]
+        return "; ".join(spots)
+
+    def _begin(self, call: Call, there: PredictedUnit, action: Action, *, sure: bool, why: str) -> tuple[Effect, ...]:
+        unit = there.unit
+        stale = there.pending is not None and essence(there.pending) != essence(unit)
+        found = self.listening(unit.name)
+        frees = tuple(holder for holder in self._holders(unit)[1:] if action == "restart")
+        self._loaded.setdefault(unit.name, self._current(unit.name))
+        stays = unit.type != "oneshot" or self._definitions.remains(unit.name)
+        self._become(call, unit.name, active=stays, listening=found)
+        notes = ["; ".join(found.evidence) or found.why]
+        if stale:
+            notes.append("its unit file was changed without daemon_reload, so systemd uses the old one")
+        return (
+            self._effect(
+                call, action, unit.name, sure=sure, why=why, listening=found, frees=frees,
+                detail="; ".join(note for note in notes if note),
+            ),
+        )  # fmt: skip
+
+    def _set_enabled(self, call: Call, name: str, *, enabled: bool) -> tuple[Effect, ...]:
+        there = self.get(name)
+        unit = there.unit
+        state = unit.unit_file_state
+        if there.certainty == "certain" and (enabled == (state in ENABLED) or state in UNCHANGEABLE):
+            return ()
+        install = self._definitions.install_links(unit.name)
+        if not install and enabled and self._definitions.readable(unit.name):
+            return ()  # no [Install] section: systemctl says so and changes nothing
+        self._become(call, unit.name, file_state="enabled" if enabled else "disabled")
+        for path in install:
+            if enabled:
+                self._files.link(call, path, unit.fragment_path or f"/etc/systemd/system/{unit.name}")
+            else:
+                self._files.remove(call, path)
+        self.daemon_reload(call)  # systemctl(1), enable: the system manager configuration is reloaded
+        sure = there.certainty == "certain" and not self._blind()
+        action: Action = "enable" if enabled else "disable"
+        why = there.why or self._blind() or "whether it is enabled"
+        return (self._effect(call, action, unit.name, sure=sure, why=why, paths=install),)
+
+    def _become(
+        self,
+        call: Call,
+        name: str,
+        *,
+        active: bool | None = None,
+        file_state: str | None = None,
+        listening: Listening | None = None,
+    ) -> None:
+        old = self._now.get(name, _Now())
+        self._now[name] = _Now(
+            active=old.active if active is None else active,
+            file_state=old.file_state if file_state is None else file_state,
+            touched=call.task,
+            certainty="certain" if call.certainty == "certain" else "possible",
+            why=call.why,
+            listening=listening or (None if active is False else old.listening),
+        )
+
+    def _effect(
+        self,
+        call: Call,
+        action: Action,
+        name: str,
+        *,
+        sure: bool,
+        why: str,
+        listening: Listening | None = None,
+        frees: Iterable[Holder] = (),
+        detail: str = "",
+        paths: tuple[str, ...] = (),
+    ) -> Effect:
+        return Effect(
+            kind="unit", action=action, name=name, task=call.task, certainty="certain" if sure else "possible",
+            why="" if sure else why, detail=detail, holder=Holder(kind="unit", name=name),
+            binds=listening.sockets if listening else (), sockets_known=listening.known if listening else True,
+            frees=tuple(frees), paths=paths,
+        )  # fmt: skip

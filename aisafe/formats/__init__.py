@@ -1,0 +1,1 @@
+"""Text to resources: unit files, compose files, env files, command lines."""

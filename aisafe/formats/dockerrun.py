@@ -1,0 +1,189 @@
+"""The command lines of ``docker run``, ``docker create`` and their likes in Podman and nerdctl (docker-run(1))."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aisafe.formats.commandline import base_name
+from aisafe.formats.ports import PortSpec, parse_published
+from aisafe.model import Mount
+
+ENGINES: Final = ("docker", "podman", "nerdctl")
+_SWITCHES: Final = frozenset(
+    ("--detach", "-d", "--disable-content-trust", "--init", "--interactive", "-i", "--no-healthcheck",
+     "--oom-kill-disable",
+     "--privileged", "--publish-all", "-P", "--quiet", "-q", "--read-only", "--rm", "--sig-proxy", "--tty", "-t",
+     "--replace", "--tls-verify", "--no-hosts", "--env-host", "--http-proxy", "--rmi", "--use-api-socket")
+)  # fmt: skip
+_GLOBAL_VALUES: Final = frozenset(
+    ("--config", "-c", "--context", "-H", "--host", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey",
+     "--root", "--namespace", "-n", "--address", "-a", "--url", "--connection", "--storage-driver")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerOrder:
+    """A container as something asks for it: ``docker run``, a Compose service, a module's arguments.
+
+    ``command`` and ``entrypoint`` are None where the image decides. ``network_mode`` '' is the engine's default.
+    ``problems``: parts that could not be understood, so that more may be open than told.
+    """
+
+    name: str = ""
+    image: str = ""
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    ports: tuple[PortSpec, ...] = ()
+    publish_all: bool = False
+    exposed: tuple[str, ...] = ()
+    network_mode: str = ""
+    networks: tuple[str, ...] = ()
+    restart_policy: str = "no"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    environment_files: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    removed_at_exit: bool = False
+    replaces: bool = False
+    only_create: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def subcommand(argv: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """(``run``, its arguments) of ``docker --context x container run …``; None when it is no such engine's client."""
+    if not argv or base_name(argv[0]) not in ENGINES:
+        return None
+    words = list(argv[1:])
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        if option in _GLOBAL_VALUES and words:
+            words.pop(0)
+    if words[:1] == ["container"]:
+        words.pop(0)
+    return (words[0], tuple(words[1:])) if words else None
+
+
+def parse(argv: tuple[str, ...]) -> ContainerOrder | None:
+    """The container that ``argv`` starts or creates; None when it does neither."""
+    found = subcommand(argv)
+    if found is None or found[0] not in ("run", "create"):
+        return None
+    given: dict[str, list[str]] = {}
+    words = list(found[1])
+    while words and words[0].startswith("-") and words[0] != "--":
+        name, value = _option(words)
+        given.setdefault(_ALIASES.get(name, name), []).append(value)
+    if words[:1] == ["--"]:
+        words.pop(0)
+    return _order(given, words, only_create=found[0] == "create")
+
+
+_ALIASES: Final = {
+    "-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-e": "--env", "-l": "--label", "--net": "--network",
+    "-d": "--detach",
+}  # fmt: skip
+
+
+def _option(words: list[str]) -> tuple[str, str]:
+    """Take one option with its value off the front of ``words``; switches have the value ``true``."""
+    word = words.pop(0)
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        if equals:
+            return name, value
+        if name in _SWITCHES:
+            return name, "true"
+        return name, words.pop(0) if words else ""
+    letters = word[1:]
+    while letters:  # -dit, -p8080:80, -itp 80:80
+        name, letters = f"-{letters[0]}", letters[1:]
+        if name not in _SWITCHES:
+            return name, letters.removeprefix("=") or (words.pop(0) if words else "")
+        if name == "-P":
+            return name, "true"
+    return "-d", "true"
+
+
+def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) -> ContainerOrder:
+    problems: list[str] = []
+    ports: list[PortSpec] = []
+    for text in given.get("--publish", []):
+        try:
+            ports += parse_published(text)
+        except ValueError as error:
+            problems.append(f"--publish {error}")
+    networks = given.get("--network", [])
+    entrypoint = given.get("--entrypoint")
+    if not words:
+        problems.append("no image is named")
+    return ContainerOrder(
+        name=_last(given, "--name"),
+        image=words[0] if words else "",
+        command=tuple(words[1:]) or None,
+        entrypoint=(entrypoint[-1],) if entrypoint and entrypoint[-1] else () if entrypoint else None,
+        ports=tuple(ports),
+        publish_all=_last(given, "--publish-all") == "true",
+        exposed=tuple(given.get("--expose", [])),
+        network_mode="".join(networks[:1]),
+        networks=tuple(networks),
+        restart_policy=_last(given, "--restart", "no").partition(":")[0],
+        environment=dict(pair(text) for text in given.get("--env", [])),
+        environment_files=tuple(given.get("--env-file", [])),
+        mounts=tuple(
+            mount for mount in (
+                *(volume(text) for text in given.get("--volume", [])),
+                *(_mount(text) for text in given.get("--mount", [])),
+            ) if mount is not None
+        ),
+        labels=dict(pair(text) for text in given.get("--label", [])),
+        removed_at_exit=_last(given, "--rm") == "true",
+        replaces=_last(given, "--replace") == "true",
+        only_create=only_create,
+        problems=tuple(problems),
+    )  # fmt: skip
+
+
+def _last(given: dict[str, list[str]], name: str, default: str = "") -> str:
+    return given[name][-1] if given.get(name) else default
+
+
+def pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def volume(text: str) -> Mount | None:
+    """``SOURCE:TARGET[:OPTIONS]`` of ``--volume``; None for an anonymous one (a target alone)."""
+    parts = text.split(":")
+    if len(parts) < 2 or (len(parts) == 2 and re.fullmatch(r"(ro|rw|z|Z|,)+", parts[1])):
+        return None
+    source, target, options = parts[0], parts[1], ",".join(parts[2:]).split(",")
+    bind = source.startswith(("/", ".", "~"))
+    return Mount(type="bind" if bind else "volume", source=source, target=target, read_only="ro" in options)
+
+
+def _mount(text: str) -> Mount | None:
+    """``type=bind,source=/a,target=/b,readonly`` of ``--mount``."""
+    fields = dict(pair(part) for part in text.split(","))
+    target = fields.get("target") or fields.get("destination") or fields.get("dst")
+    if not target:
+        return None
+    read_only = any(fields.get(name) in ("", "true", "1") for name in ("readonly", "ro"))
+    source = fields.get("source") or fields.get("src") or ""
+    return Mount(type=fields.get("type", "volume"), source=source, target=target, read_only=read_only)
+
+
+def command_words(value: object) -> tuple[str, ...] | None:
+    """A command as modules and Compose take it: a list, or text that is split as a shell would. None for None."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return tuple(str(word) for word in value)
+    try:
+        return tuple(shlex.split(str(value)))
+    except ValueError:
+        return tuple(str(value).split())

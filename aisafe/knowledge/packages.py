@@ -1,0 +1,35 @@
+"""Which units the installation of a Debian package enables and starts, from ``packages.yml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starts:
+    """``units`` are enabled and started, ``enabled`` only enabled; both empty: the installation starts nothing."""
+
+    units: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
+    source: str
+
+
+def starts(package: str) -> Starts | None:
+    """What is known of ``package``; None: nothing (which is not to say that it starts nothing)."""
+    return _table().get(package.partition(":")[0])
+
+
+@cache
+def _table() -> Mapping[str, Starts]:
+    data = yaml.safe_load(files("aisafe.knowledge").joinpath("packages.yml").read_text(encoding="utf-8"))
+    return {
+        name: Starts(
+            units=tuple(entry.get("units", ())), enabled=tuple(entry.get("enabled", ())), source=entry["source"]
+        )
+        for name, entry in data.items()
+    }

@@ -1,0 +1,150 @@
+"""What a run will do: effects in order, the services and sockets that come of them, and what stayed unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aisafe.model.host import BlindSpot, Holder, Socket
+
+Certainty = Literal["certain", "possible", "opaque"]
+EffectKind = Literal[
+    "file", "unit", "package", "container", "image", "network", "volume", "user", "group", "cron", "firewall", "sysctl",
+    "mount", "command",
+]  # fmt: skip
+Action = Literal[
+    "create", "change", "remove", "start", "stop", "restart", "reload", "enable", "disable", "mask", "unmask",
+    "install", "upgrade", "pull", "run",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TaskRef:
+    """Where a task stands: its name, the file as the user wrote or would write it, and the line (from 1)."""
+
+    name: str
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({self.path}:{self.line})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One change of one resource by one task, in the order of the run.
+
+    ``why``: for a certainty below certain, what it depends on, in words. ``binds``: sockets that ``holder`` takes with
+    this effect, after giving up those it had (start, restart, create of a container). ``frees``: holders whose sockets
+    end with this effect (stop, remove). ``sockets_known`` is False when what the holder will listen on could not be
+    worked out. ``reversible`` is False for what a restore of the host cannot bring back. ``detail``: one line of evidence
+    (``ListenStream 9090 from --web.listen-address``), free of secrets. ``paths``: files and directories the effect touches,
+    absolute, for the snapshot; empty with kind command means: anywhere.
+    """
+
+    kind: EffectKind
+    action: Action
+    name: str
+    task: TaskRef
+    seq: int = 0
+    certainty: Certainty = "certain"
+    why: str = ""
+    reversible: bool = True
+    detail: str = ""
+    holder: Holder | None = None
+    binds: tuple[Socket, ...] = ()
+    frees: tuple[Holder, ...] = ()
+    sockets_known: bool = True
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A unit or container that serves something, before the run (from the live state) or after it (predicted).
+
+    ``program``: what it runs, as a normalised name that a unit and a container of the same software share
+    (``node_exporter``), '' when it cannot be told; ``evidence`` says from what. ``sockets``: what it holds while active,
+    or would hold if started. ``active``: runs at this moment. ``at_boot``: would run after the next boot. ``by_run``: this
+    run starts, stops, creates, removes, enables or reconfigures it; ``task`` is the one that did so last.
+    ``live``: it was already active before the run. ``argv``: what is executed, secrets masked.
+    """
+
+    holder: Holder
+    program: str = ""
+    evidence: str = ""
+    sockets: tuple[Socket, ...] = ()
+    sockets_known: bool = True
+    active: bool = True
+    at_boot: bool = False
+    certainty: Certainty = "certain"
+    by_run: bool = False
+    live: bool = False
+    pid: int | None = None
+    task: TaskRef | None = None
+    argv: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A socket that the host holds at the end because of this run."""
+
+    socket: Socket
+    holder: Holder
+    certainty: Certainty
+    task: TaskRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of the run was foreseen on one host, in tasks (a looped task counts once).
+
+    ``opaque``: reached, but without a model, so that what it does is not known. ``not_reached``: behind a predicted
+    failure or an include whose file is not known.
+    """
+
+    tasks: int = 0
+    modelled: int = 0
+    opaque: int = 0
+    not_reached: int = 0
+
+
+NoteKind = Literal[
+    "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
+    "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something the simulation met that a rule turns into a finding. ``host`` is None when it concerns the whole run."""
+
+    kind: NoteKind
+    message: str
+    host: str | None = None
+    task: TaskRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostForecast:
+    """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
+    run, as predicted at its end."""
+
+    host: str
+    coverage: Coverage = Coverage()
+    effects: tuple[Effect, ...] = ()
+    services: tuple[Service, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    blind_spots: tuple[BlindSpot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What the run does. ``files``: every controller file the run reads (playbooks, roles, templates, vars) -> sha256.
+    ``complete`` is False when the simulation could not go on to the end; a note of kind ``stopped`` says where."""
+
+    hosts: Mapping[str, HostForecast] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
+    ansible_version: str = ""

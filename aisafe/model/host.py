@@ -1,0 +1,256 @@
+"""What a host is: sockets, units, containers, packages, and what of it could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
+
+Protocol = Literal["tcp", "udp"]
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Socket:
+    """A local address that accepts traffic: the triple of protocol, address and port.
+
+    ``address`` ``::`` without ``ipv6_only`` accepts IPv4 as well (ipv6(7), IPV6_V6ONLY). ``port`` is 1 to 65535.
+    """
+
+    protocol: Protocol
+    address: Address
+    port: int
+    ipv6_only: bool = False
+
+    def overlaps(self, other: Socket) -> bool:
+        """Whether both cannot be bound at once (bind(2), EADDRINUSE; a wildcard covers its family)."""
+        if (self.protocol, self.port) != (other.protocol, other.port):
+            return False
+        mine, theirs = _unmapped(self.address), _unmapped(other.address)
+        if mine.version == theirs.version:
+            return mine == theirs or mine.is_unspecified or theirs.is_unspecified
+        six = self if mine.version == 6 else other
+        return _unmapped(six.address).is_unspecified and not six.ipv6_only
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{host}:{self.port}/{self.protocol}"
+
+
+def _unmapped(address: Address) -> Address:
+    """``::ffff:192.0.2.1`` is the IPv4 address 192.0.2.1 (RFC 4291, section 2.5.5.2)."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+HolderKind = Literal["unit", "container", "process"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Holder:
+    """Who holds a socket: a systemd unit, a container, or a bare process, named as the host's own tools name it."""
+
+    kind: HolderKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A socket that accepts traffic now, and who holds it. ``pid`` is None where it could not be seen."""
+
+    socket: Socket
+    holder: Holder | None = None
+    process: str | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A systemd unit as systemd.unit(5) and ``systemctl show`` describe it.
+
+    ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
+    ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
+    hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
+    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
+    socket, path and timer relations.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    load_state: str = "loaded"
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    unit_file_state: str = ""
+    type: str = ""
+    restart: str = "no"
+    main_pid: int | None = None
+    restarts: int = 0
+    invocation_id: str = ""
+    result: str = ""
+    fragment_path: str = ""
+    drop_in_paths: tuple[str, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    environment_files: tuple[str, ...] = ()
+    listen: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+    triggered_by: tuple[str, ...] = ()
+    user: str = ""
+    need_daemon_reload: bool = False
+
+    @property
+    def active(self) -> bool:
+        return self.active_state in ("active", "activating", "reloading", "refreshing")
+
+    @property
+    def enabled(self) -> bool:
+        return self.unit_file_state in ("enabled", "enabled-runtime", "alias", "generated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPort:
+    """A container's port published on the host (Docker Engine API: HostConfig.PortBindings)."""
+
+    socket: Socket
+    container_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A file system seen inside a container: ``type`` is bind, volume or tmpfs."""
+
+    type: str
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container of the Docker Engine, running or not (Engine API, ``GET /containers/{id}/json``).
+
+    ``state``: created, running, paused, restarting, exited, dead. ``restart_policy``: no, on-failure, always,
+    unless-stopped. ``command``: entrypoint and arguments. ``environment_names``: names only, values may be secrets;
+    ``config_hash``: sha256 over the whole configuration with the values, so that a change shows.
+    """
+
+    name: str
+    id: str
+    image: str
+    image_id: str = ""
+    state: str = "running"
+    pid: int | None = None
+    restart_count: int = 0
+    restart_policy: str = "no"
+    network_mode: str = "bridge"
+    networks: tuple[str, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
+    exposed: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    environment_names: tuple[str, ...] = ()
+    started_at: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    health: str = ""
+    config_hash: str = ""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image on the host: ``tags`` are ``repository:tag``; ``exposed`` as ``9090/tcp``."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """An account of passwd(5); ``groups`` are the names of its supplementary groups."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str = ""
+    shell: str = ""
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """A mounted file system: bytes in all and bytes free to root."""
+
+    path: str
+    type: str
+    total: int
+    free: int
+
+
+BlindKind = Literal[
+    "host", "listener", "unit", "container", "package", "file", "user", "facts", "space", "include", "inventory"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindSpot:
+    """Something that could not be seen; never to be read as 'nothing there'.
+
+    ``blocks``: the judgement cannot be trusted without it (the whole host, listeners, units). ``fix`` says what would
+    let it be seen.
+    """
+
+    kind: BlindKind
+    reason: str
+    fix: str = ""
+    blocks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run that a host still guards, or whose rollback the controller has not heard of yet."""
+
+    run: str
+    state: str
+    since: datetime
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostState:
+    """One host at one moment. Whatever is missing here and has no blind spot is really not there.
+
+    ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
+    """
+
+    host: str
+    taken_at: datetime
+    boot_id: str = ""
+    hostname: str = ""
+    os: Mapping[str, str] = field(default_factory=dict)
+    root: bool = False
+    listeners: tuple[Listener, ...] = ()
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+    groups: Mapping[str, int] = field(default_factory=dict)
+    spaces: tuple[Space, ...] = ()
+    agent_checks: Mapping[str, str] = field(default_factory=dict)
+    unfinished: Unfinished | None = None
+    blind_spots: tuple[BlindSpot, ...] = ()

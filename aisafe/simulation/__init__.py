@@ -1,0 +1,1 @@
+"""Ansible's own engine with nothing behind it."""

@@ -1,0 +1,1 @@
+"""Stands for a module that is not installed here; never executed."""

@@ -1,0 +1,170 @@
+"""ansible-playbook's own way from the command line to the end of the plays, in one process and with nothing behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ansible
+from ansible import constants, context
+from ansible.cli import CLI
+from ansible.errors import AnsibleError as EngineError
+from ansible.executor import playbook_executor
+from ansible.executor.playbook_executor import PlaybookExecutor
+from ansible.playbook import Playbook
+from ansible.playbook.role_include import IncludeRole
+from ansible.plugins.loader import add_all_plugin_dirs, init_plugin_loader
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+from ansible.utils.collection_loader._collection_finder import (
+    _get_collection_name_from_path,
+    _get_collection_playbook_path,
+)
+
+from aisafe.errors import AnsibleError, UsageError
+from aisafe.model import Forecast, HostState, Target
+from aisafe.simulation import compat, fast, moment, patches, safety
+from aisafe.simulation.executor import task_ref
+from aisafe.simulation.inventory import (
+    CommandLine,
+    as_ours,
+    first_words,
+    password_files,
+    restrict,
+    use_secrets,
+)
+from aisafe.simulation.journal import Journal
+from aisafe.simulation.modules import Modules
+from aisafe.simulation.scene import Read, Scene
+from aisafe.simulation.strategy import Course
+from aisafe.simulation.target import Passwords, resolve
+
+
+class Engine:
+    """``setup``: argv, cwd, own, trust, vault, connection_password, become_password. Raises UsageError, AnsibleError."""
+
+    def __init__(self, setup: Mapping[str, Any]) -> None:
+        compat.require_tested()
+        self._setup = setup
+        cwd = Path(setup["cwd"])
+        secrets = [*setup["vault"].values(), setup["connection_password"] or "", setup["become_password"] or ""]
+        self.journal = Journal(cwd=cwd, secrets=secrets)
+        self.moment = moment.start(self.journal)
+        self._refusals = patches.Refusals()
+        self._unexpected = ""
+        try:
+            self._load()
+        except EngineError as error:
+            raise as_ours(error) from None
+
+    def _load(self) -> None:
+        setup, argv, own = self._setup, self._setup["argv"], self._setup["own"]
+        command = CommandLine(["ansible-playbook", *argv])
+        command.parse()
+        roots = safety.installation(
+            ansible=Path(ansible.__file__).parent, collections=constants.COLLECTIONS_PATHS, tree=Path(setup["cwd"]),
+            home=os.environ.get("HOME", ""), own=own,
+        )  # fmt: skip
+        patches.before_load(safety.Trust([*roots, *setup["trust"]]), self._refusals, self.journal.read)
+        fast.install()
+        use_secrets(vault=setup["vault"], own=own, argv=argv)
+        init_plugin_loader(list(context.CLIARGS.get("collections_path") or []))
+        self._playbooks = tuple(context.CLIARGS["args"])
+        self._check_playbooks()
+        connection, become = password_files(own=own, argv=argv)
+        self._passwords = Passwords(
+            connection=setup["connection_password"] or connection, become=setup["become_password"] or become
+        )
+        restrict(command, own=own, journal=self.journal)
+        self._loader, self._inventory, self._variables = command._play_prereqs()
+        CLI.get_host_list(self._inventory, context.CLIARGS["subset"])
+        self._executor = PlaybookExecutor(
+            playbooks=self._playbooks, inventory=self._inventory, variable_manager=self._variables,
+            loader=self._loader, passwords={"conn_pass": None, "become_pass": None},
+        )  # fmt: skip
+        compat.preload()
+        safety.leave_network()
+        safety.arm(self._refused)
+        self._loaded = {name: self._load_playbook(name) for name in self._playbooks}
+
+    def _refused(self, what: str) -> None:
+        self.moment.touched = True
+        self.moment.note("refused-plugin", f"{what} was refused")
+
+    def _check_playbooks(self) -> None:
+        """As PlaybookCLI.run does before it reads the inventory; no collections beside the playbook."""
+        for name in self._playbooks:
+            if _get_collection_playbook_path(name) is not None:
+                continue
+            if not os.path.exists(name):
+                raise AnsibleError(f"the playbook: {name} could not be found")
+            if not os.path.isfile(name):
+                raise AnsibleError(f"the playbook: {name} does not appear to be a file")
+            if not _get_collection_name_from_path(name):
+                add_all_plugin_dirs(os.path.dirname(os.path.abspath(name)))
+
+    def _load_playbook(self, name: str) -> Any:
+        resource = _get_collection_playbook_path(name)
+        path = name if resource is None else resource[1]
+        collection = _get_collection_name_from_path(path) if resource is None else resource[2]
+        AnsibleCollectionConfig.default_collection = collection or None
+        return Playbook.load(path, variable_manager=self._variables, loader=self._loader)
+
+    def target(self) -> Target:
+        """Whom the run addresses; the playbooks are loaded, nothing was contacted."""
+        plays = [play for name in self._playbooks for play in self._loaded[name].get_plays()]
+        try:
+            return resolve(
+                plays=plays, inventory=self._inventory, variables=self._variables, loader=self._loader,
+                passwords=self._passwords, playbooks=self._playbooks,
+            )  # fmt: skip
+        except EngineError as error:
+            raise as_ours(error) from None
+
+    def forecast(self, *, states: Mapping[str, HostState], facts: Mapping[str, Any], read: Read) -> Forecast:
+        """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty."""
+        scene = Scene(
+            journal=self.journal, moment=self.moment, states=states, facts=facts, read=read,
+            modules=Modules(actions=self._refusals.actions),
+        )  # fmt: skip
+        course = Course(scene)
+        patches.before_run(course, lambda task, message: self._include_failed(scene, task, message))
+        playbook_executor.Playbook = _Loaded(self._loaded)
+        complete = True
+        try:
+            self._executor.run()
+        except EngineError as error:
+            complete = False
+            self.journal.note("stopped", f"ansible stops here: {first_words(error)}", task=self.moment.ref)
+        except UsageError:
+            raise
+        except Exception as error:  # whatever it is, the rest of the run was not foreseen
+            complete = False
+            text = "out of memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
+            self.journal.note("stopped", f"the simulation failed: {text}", task=self.moment.ref)
+        return Forecast(
+            hosts=scene.forecasts(),
+            notes=self.journal.notes,
+            files=self.journal.files,
+            complete=complete,
+            ansible_version=compat.ANSIBLE_VERSION,
+        )
+
+    def _include_failed(self, scene: Scene, task: Any, message: str) -> None:
+        if task.action in constants._ACTION_INCLUDE_ROLE or isinstance(task, IncludeRole):
+            scene.journal.note("missing-role", message, task=task_ref(task, scene))
+        elif task.action in constants._ACTION_INCLUDE_TASKS:
+            scene.journal.note("predicted-failure", message, task=task_ref(task, scene))
+
+
+class _Loaded:
+    """Hands the engine the playbooks that were loaded for the target."""
+
+    def __init__(self, playbooks: Mapping[str, Any]) -> None:
+        self._playbooks = playbooks
+
+    def load(self, path: str, **_: Any) -> Any:
+        return self._playbooks.get(path) or next(
+            book for name, book in self._playbooks.items() if os.path.basename(name) == os.path.basename(path)
+        )

@@ -1,0 +1,75 @@
+"""What the simulation has met so far: notes, files read, and how many tasks it understood. Imports no ansible."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from aisafe.model import Coverage, Note, NoteKind, TaskRef
+
+MASK = "********"
+
+
+class Journal:
+    """Collects; nothing in it depends on ansible."""
+
+    def __init__(self, *, cwd: Path, secrets: Iterable[str] = ()) -> None:
+        self._cwd = str(cwd)
+        self._secrets = tuple(secret for secret in secrets if len(secret) > 3)
+        self._notes: dict[Note, None] = {}
+        self._files: dict[str, str] = {}
+        self._tasks: dict[str, dict[str, str]] = {}  # host -> task id -> modelled | opaque | not_reached
+
+    def note(self, kind: NoteKind, message: str, *, host: str | None = None, task: TaskRef | None = None) -> None:
+        """Add a note once; ``message`` is masked for known passwords and kept to one line."""
+        text = " ".join(message.split())
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        self._notes.setdefault(Note(kind=kind, message=text, host=host, task=task))
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        return tuple(self._notes)
+
+    def count(self, host: str, task: str, outcome: str) -> None:
+        """Count a task once a host; an opaque item makes the whole task opaque."""
+        seen = self._tasks.setdefault(host, {})
+        if seen.get(task) != "opaque":
+            seen[task] = outcome
+
+    def coverage(self, host: str) -> Coverage:
+        outcomes = list(self._tasks.get(host, {}).values())
+        return Coverage(
+            tasks=len(outcomes),
+            modelled=outcomes.count("modelled"),
+            opaque=outcomes.count("opaque"),
+            not_reached=outcomes.count("not_reached"),
+        )
+
+    def saw(self, host: str, task: str) -> bool:
+        return task in self._tasks.get(host, {})
+
+    def display_path(self, path: str) -> str:
+        """As the user would write it: relative to the working directory when below it, absolute otherwise."""
+        for candidate, base in ((path, self._cwd), (os.path.realpath(path), os.path.realpath(self._cwd))):
+            if candidate.startswith(base + os.sep):
+                return candidate[len(base) + 1 :]
+        return path
+
+    def read(self, path: str) -> None:
+        """Remember the content of a controller file that the run reads, as it lies on the disk (a vault stays shut)."""
+        name = os.path.abspath(path)
+        if name in self._files:
+            return
+        try:
+            with open(name, "rb") as file:
+                self._files[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Absolute path -> sha256."""
+        return dict(sorted(self._files.items()))

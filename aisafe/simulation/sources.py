@@ -1,0 +1,189 @@
+"""What a task brings along from the controller: found where ansible finds it, and rendered by its engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible._internal._templating import _jinja_bits, _template_vars
+from ansible.errors import AnsibleError as EngineError
+from ansible.errors import AnsibleFileNotFound
+from ansible.template import Templar, trust_as_template
+
+from aisafe.effects.api import SourceFile
+from aisafe.model import Unknown, is_unknown
+from aisafe.simulation.conditions import EXPLORATION, VALUE_PATHS
+from aisafe.simulation.moment import now
+
+SIZE_LIMIT = 32 * 1024 * 1024
+"""Bytes of one source file that are read; what is larger has an unknown content."""
+COUNT_LIMIT = 5000
+"""Files of one source directory."""
+
+_OVERRIDES = (
+    "block_start_string", "block_end_string", "variable_start_string", "variable_end_string", "comment_start_string",
+    "comment_end_string", "newline_sequence",
+)  # fmt: skip
+
+# module -> (directory searched first, the argument that names the source, whether files lie on the host by default)
+_BRINGS: Mapping[str, tuple[str, str, bool]] = {
+    "copy": ("files", "src", False),
+    "template": ("templates", "src", False),
+    "script": ("files", "_raw_params", False),
+    "unarchive": ("files", "src", False),
+    "assemble": ("files", "src", True),
+    "patch": ("files", "src", False),
+}
+
+
+class MissingSource(Exception):
+    """The source is not on the controller. ``name``: as the task has it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class BrokenTemplate(Exception):
+    """The template cannot be rendered; the message is ansible's own."""
+
+
+Source = tuple[SourceFile, ...] | Unknown | None
+
+
+def bring(
+    *,
+    short: str,
+    task: Any,
+    args: Mapping[str, Any],
+    task_vars: Mapping[str, Any],
+    templar: Any,
+    read: Callable[[str], None],
+) -> Source:
+    """The source of a task with the module ``short``; ``read`` hears of every file.
+
+    Raises MissingSource and BrokenTemplate.
+    """
+    if short not in _BRINGS:
+        return None
+    directory, key, remote_default = _BRINGS[short]
+    name = args.get(key)
+    if short == "script":
+        name = args.get("cmd") or name
+    remote = args.get("remote_src", remote_default)
+    if isinstance(remote, Unknown):
+        return remote
+    if str(remote).lower() in ("true", "yes", "on", "1", "y", "t") or name is None:
+        return None
+    if isinstance(name, Unknown):
+        return name
+    text = str(name)
+    if short == "script":
+        text = text.strip().split(" ")[0] if text.strip() else text
+    if short == "unarchive" and "://" in text:
+        return None
+    path = _find(task, directory, text)
+    if short == "template":
+        return _rendered(task, path, args, task_vars, templar, read)
+    if os.path.isdir(path):
+        return tuple(_tree(task, path, read, flat=short == "assemble"))
+    return (_file(task, path, "", read),)
+
+
+def _find(task: Any, directory: str, name: str) -> str:
+    try:
+        found = task._loader.path_dwim_relative_stack(task.get_search_path(), directory, name)
+    except AnsibleFileNotFound:
+        raise MissingSource(name) from None
+    except EngineError:
+        raise MissingSource(name) from None
+    if not found or not os.path.exists(found):
+        raise MissingSource(name)
+    return str(found)
+
+
+def _file(task: Any, path: str, name: str, read: Callable[[str], None]) -> SourceFile:
+    info = os.stat(path)
+    read(path)
+    if info.st_size > SIZE_LIMIT or not os.path.isfile(path):
+        return SourceFile(name=name, content=Unknown(f"the content of {path}"), mode=info.st_mode & 0o7777)
+    data, _ = task._loader._get_file_contents(path)  # decrypts a vault, in memory only
+    return SourceFile(name=name, content=bytes(data), mode=info.st_mode & 0o7777)
+
+
+def _tree(task: Any, root: str, read: Callable[[str], None], *, flat: bool) -> Iterator[SourceFile]:
+    count = 0
+    for directory, folders, files in os.walk(root, followlinks=True):
+        folders.sort()
+        base = Path(directory)
+        if directory != root:
+            yield SourceFile(
+                name=str(base.relative_to(root)), content=b"", mode=base.stat().st_mode & 0o7777, directory=True
+            )
+        for file in sorted(files):
+            count += 1
+            if count > COUNT_LIMIT:
+                now().note("capped", f"more than {COUNT_LIMIT} files in {root}: the rest was not looked at")
+                return
+            path = base / file
+            if path.exists():
+                yield _file(task, str(path), str(path.relative_to(root)), read)
+        if flat:
+            return
+
+
+def _rendered(
+    task: Any,
+    path: str,
+    args: Mapping[str, Any],
+    task_vars: Mapping[str, Any],
+    templar: Any,
+    read: Callable[[str], None],
+) -> Source:
+    """As plugins/action/template.py does it: search path, ``ansible_managed`` and friends, and its defaults for blocks."""
+    read(path)
+    data = trust_as_template(task._loader.get_text_file_contents(path))
+    search: list[str] = []
+    for base in [*task.get_search_path(), task._loader.get_basedir(), os.path.dirname(path)]:
+        search += [os.path.join(base, "templates"), base]
+    variables = dict(task_vars)
+    dest = args.get("dest")
+    variables.update(
+        _template_vars.generate_ansible_template_vars(
+            path=args.get("src"),
+            fullpath=path,
+            dest_path=dest if isinstance(dest, str) else None,
+            include_ansible_managed="ansible_managed" not in variables,
+        )
+    )
+    overrides: dict[str, Any] = {key: args[key] for key in _OVERRIDES if isinstance(args.get(key), str)}
+    overrides["trim_blocks"] = _flag(args.get("trim_blocks", True))
+    overrides["lstrip_blocks"] = _flag(args.get("lstrip_blocks", False))
+    engine = Templar._from_template_engine(templar).copy_with_new_env(searchpath=search, available_variables=variables)
+    texts: list[Any] = []
+    try:
+        for _ in EXPLORATION.paths(VALUE_PATHS):
+            text = engine.template(data, escape_backslashes=False, overrides=overrides)
+            if text not in texts:
+                texts.append(text)
+    except _jinja_bits.AnsibleTemplateError as error:
+        raise BrokenTemplate(f"the template {os.path.basename(path)} cannot be rendered: {error}") from None
+    return (SourceFile(name="", content=_content(texts, str(args.get("output_encoding") or "utf-8"))),)
+
+
+def _content(texts: list[Any], encoding: str) -> bytes | Unknown:
+    if len(texts) == 1:
+        text = texts[0]
+        if isinstance(text, Unknown):
+            return text
+        if not is_unknown(text):
+            return ("" if text is None else str(text)).encode(encoding, "surrogateescape")
+    why = EXPLORATION.why or next((text.why for text in texts if isinstance(text, Unknown)), "what only the run knows")
+    parts = [f"⟦alternative {index} of {len(texts)}⟧\n{text}" for index, text in enumerate(texts, 1)]
+    return Unknown(why, partial="\n".join(parts))
+
+
+def _flag(value: object) -> bool:
+    return value if isinstance(value, bool) else str(value).lower() in ("true", "yes", "on", "1", "y", "t")

@@ -1,0 +1,46 @@
+"""JSON lines over a pair of pipes, between the controller's process and its child. Imports no ansible."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, BinaryIO
+
+from aisafe.effects.api import LiveFile
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+def send(pipe: BinaryIO, message: Mapping[str, Any]) -> None:
+    """Write one message; raises Closed when nobody reads any more."""
+    try:
+        pipe.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        pipe.flush()
+    except (BrokenPipeError, ValueError):
+        raise Closed from None
+
+
+def receive(pipe: BinaryIO) -> dict[str, Any]:
+    """The next message; raises Closed at the end of the stream."""
+    line = pipe.readline()
+    if not line.endswith(b"\n"):
+        raise Closed
+    message: dict[str, Any] = json.loads(line)
+    return message
+
+
+def dump_file(file: LiveFile) -> dict[str, Any]:
+    data = {item.name: getattr(file, item.name) for item in fields(LiveFile)}
+    data["content"] = None if file.content is None else base64.b64encode(file.content).decode()
+    return data
+
+
+def load_file(data: Mapping[str, Any]) -> LiveFile:
+    given = dict(data)
+    given["content"] = None if data["content"] is None else base64.b64decode(data["content"])
+    given["entries"] = tuple(data["entries"])
+    return LiveFile(**given)

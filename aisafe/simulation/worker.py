@@ -1,0 +1,95 @@
+"""The child process: ansible's engine, with nothing behind it.
+
+``python -P -m aisafe.simulation.worker IN OUT`` with the numbers of two pipes. It reads ``setup``, answers ``target``, reads
+``go`` (states and facts), asks for live files with ``read``, and ends with ``forecast``; an error ends it with ``error``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from aisafe.errors import AisafeError, UsageError
+from aisafe.simulation import wire
+
+if TYPE_CHECKING:
+    from aisafe.effects.api import LiveFile
+    from aisafe.simulation.engine import Engine
+
+
+class Worker:
+    """One simulation. ansible is imported on the way, after the configuration is in place."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._source, self._sink = source, sink
+
+    def run(self) -> None:
+        setup = wire.receive(self._source)
+        try:
+            engine = self._load(setup)
+            target = engine.target()
+        except AisafeError as error:
+            self._error(error)
+            return
+        from aisafe.model.codec import dump, load  # noqa: PLC0415
+        from aisafe.model.host import HostState  # noqa: PLC0415
+
+        wire.send(self._sink, {"target": dump(target)})
+        import aisafe.effects.api  # noqa: PLC0415  (the models are imported while the hosts are asked)
+
+        _ = "ansible.builtin.copy" in aisafe.effects.api.MODELS
+        go = wire.receive(self._source)
+        states = {name: load(HostState, data) for name, data in go["states"].items()}
+        forecast = engine.forecast(states=states, facts=go["facts"], read=self._read)
+        wire.send(self._sink, {"forecast": dump(forecast)})
+
+    def _load(self, setup: Mapping[str, Any]) -> Engine:
+        from aisafe.simulation import safety  # noqa: PLC0415
+
+        safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"])
+        try:
+            from aisafe.simulation.engine import Engine  # noqa: PLC0415
+        except SystemExit as error:  # ansible.cli ends the process over a locale that is not UTF-8
+            raise UsageError(str(error.code)) from None
+        return Engine(setup)
+
+    def _read(self, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
+        wire.send(self._sink, {"read": host, "paths": list(paths)})
+        answer = wire.receive(self._source)["files"]
+        return {path: wire.load_file(data) for path, data in answer.items()}
+
+    def _error(self, error: AisafeError) -> None:
+        wire.send(
+            self._sink,
+            {"error": {"kind": type(error).__name__, "message": error.message, "state": error.state, "fix": error.fix}},
+        )
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Exit code 0 when the last word was sent, 1 when the parent is gone or the engine broke."""
+    sys.dont_write_bytecode = True
+    cwd = str(Path.cwd())
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", ".", cwd) or _holds_aisafe(entry)]
+    source, sink = (int(number) for number in arguments)
+    code = 0
+    try:
+        Worker(os.fdopen(source, "rb"), os.fdopen(sink, "wb")).run()
+    except wire.Closed:
+        code = 1
+    except BaseException:  # the parent reports it, with the end of stderr when asked to
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)  # exit handlers of ansible and multiprocessing would remove files
+
+
+def _holds_aisafe(entry: str) -> bool:
+    return Path(entry or ".", "aisafe", "simulation", "worker.py").resolve() == Path(__file__).resolve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

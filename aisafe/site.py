@@ -1,0 +1,161 @@
+"""All that reaches out of this process, behind one protocol (aisafe.pipeline.Site): ansible, the hosts, the clock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+from aisafe.collect import collect
+from aisafe.config import Settings
+from aisafe.errors import HostError
+from aisafe.guard import Guard, scope_of
+from aisafe.model import Applied, CheckResult, Finding, Forecast, HostForecast, HostState, Target
+from aisafe.playbook.apply import apply
+from aisafe.playbook.commandline import CommandLine
+from aisafe.playbook.facts_payload import facts_payload
+from aisafe.playbook.lint import start_lint
+from aisafe.playbook.passwords import Handover, Passwords
+from aisafe.simulation.client import Simulation
+from aisafe.transport.pool import SessionPool
+
+CHECK_KINDS = ("tcp", "http", "command")
+"""The order in which the agent answers a host's checks."""
+
+
+class RealSite:
+    """The site of a real run. A context manager: leaving it ends the child process and the connections."""
+
+    def __init__(
+        self,
+        line: CommandLine,
+        *,
+        settings: Settings,
+        passwords: Passwords,
+        program: Path,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._line, self._settings, self._passwords = line, settings, passwords
+        self._program, self._environ, self._say = program, environ, say
+        self._cwd = Path.cwd()
+        self._stack = ExitStack()
+        self._target: Target | None = None
+        self._facts: Mapping[str, Mapping[str, object]] = {}
+        self._pool: SessionPool | None = None
+        self._seen: frozenset[str] = frozenset()
+
+    def __enter__(self) -> RealSite:
+        self._simulation = self._stack.enter_context(
+            Simulation(
+                argv=self._line.arguments,
+                cwd=self._cwd,
+                environ=self._environ,
+                trust=self._settings.trust,
+                connection_password=self._passwords.connection,
+                become_password=self._passwords.become,
+                vault_passwords=self._passwords.vault,
+            )
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def start_lint(self) -> Callable[[], tuple[Finding, ...]]:
+        if self._settings.lint == "off":
+            return lambda: ()
+        job = start_lint(
+            self._line.playbooks,
+            cwd=self._cwd,
+            environ=self._environ,
+            ansible_playbook=self._program,
+            timeout=self._settings.lint_timeout,
+            required=self._settings.lint == "on",
+        )
+        self._stack.callback(job.stop)
+        return job.result
+
+    def target(self) -> Target:
+        self._target = self._simulation.target()
+        self._pool = self._stack.enter_context(SessionPool(self._target.connections))
+        return self._target
+
+    @property
+    def pool(self) -> SessionPool:
+        if self._pool is None:
+            raise RuntimeError("target() comes first")
+        return self._pool
+
+    def collect(self, *, fresh: bool = False) -> Mapping[str, HostState]:
+        assert self._target is not None
+        first = not self._facts
+        payload = facts_payload() if first and self._target.needs_facts else None
+        collected = collect(self._target.connections, facts=payload, sessions=self.pool, fresh=fresh)
+        if first:
+            self._facts = collected.facts
+        return collected.states
+
+    def forecast(self, states: Mapping[str, HostState]) -> Forecast:
+        self._seen = frozenset(
+            host for host, state in states.items() if not any(spot.kind == "host" for spot in state.blind_spots)
+        )
+        return self._simulation.forecast(states=states, facts=self._facts, read=self.pool.read)
+
+    def guard(self, forecast: Forecast, *, run: str) -> Guard:
+        """A guard for every host that could be seen; one that could not has been accepted as it is by the user."""
+        scopes = {
+            host: scope_of(forecast.hosts.get(host) or HostForecast(host=host), extra=self._settings.scope)
+            for host in sorted(self._seen)
+        }
+        holder = {
+            "user": getpass.getuser(),
+            "controller": socket.gethostname(),
+            "pid": str(os.getpid()),
+            "command": "aisafe-playbook " + " ".join(self._line.playbooks),
+        }
+        return Guard(self.pool, run=run, scopes=scopes, deadline=self._settings.deadline, holder=holder, say=self._say)
+
+    def apply(self, *, shells: Mapping[str, str], results: Path, stop: threading.Event) -> Applied:
+        with Handover(self._line, self._passwords) as handover:
+            return apply(
+                self._program,
+                handover.arguments,
+                environ={**self._environ, **handover.environ},
+                results=results,
+                shells=shells,
+                stop=stop,
+            )
+
+    def checks(self) -> tuple[CheckResult, ...]:
+        """The user's own checks, made by each guarded host itself."""
+        if not self._settings.checks:
+            return ()
+        with ThreadPoolExecutor(max_workers=self._settings.forks) as pool:
+            return tuple(chain.from_iterable(pool.map(self._checks_on, sorted(self._seen))))
+
+    def _checks_on(self, host: str) -> list[CheckResult]:
+        checks = sorted((c for c in self._settings.checks if c.applies_to(host)), key=lambda c: CHECK_KINDS.index(c.kind))
+        wanted = {
+            kind: [{"target": check.target, "timeout": check.timeout} for check in checks if check.kind == kind]
+            for kind in CHECK_KINDS
+        }
+        try:
+            answers = self.pool.session(host).call("checks", wanted, timeout=120)["checks"]
+        except HostError as error:
+            return [CheckResult(host=host, name=check.name, passed=False, detail=error.message) for check in checks]
+        return [
+            CheckResult(host=host, name=check.name, passed=bool(answer["ok"]), detail=str(answer["why"]))
+            for check, answer in zip(checks, answers, strict=True)
+        ]
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)

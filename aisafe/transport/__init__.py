@@ -1,0 +1,1 @@
+"""How a host is reached: ssh (paramiko), local, and ansible's own connection plugins for the rest."""

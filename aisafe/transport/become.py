@@ -1,0 +1,95 @@
+"""Becoming root on a host: sudo(8) or su(1), with or without a password, never by asking the user."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from dataclasses import dataclass, field
+
+from aisafe.errors import NoRights
+from aisafe.model import Connection
+
+SU_PROMPT = re.compile(rb"[^\r\n]*(password|passwort|mot de passe|contrase|:)[^\r\n]*: ?$", re.IGNORECASE)
+FIX = "Give the login user root on this host (ansible_become with sudo or su), or log in as root."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Becoming:
+    """How the agent's command line is run. ``prompt``: what asks for the password; None: nothing will be sent.
+
+    ``terminal``: the program reads the password from a terminal only. ``optional``: the inventory did not ask for it,
+    so that the login user's own rights will do when it fails.
+    """
+
+    command: str
+    prompt: re.Pattern[bytes] | None = None
+    password: str | None = field(default=None, repr=False)
+    terminal: bool = False
+    optional: bool = False
+    method: str = ""
+
+
+def plan(connection: Connection, *, is_root: bool) -> tuple[str, bool]:
+    """The method to use ('' for none) and whether it is optional.
+
+    Raises NoRights for a method that is not supported: going on without it would see another host than the run does.
+    """
+    if is_root:
+        return "", False
+    method = connection.become_method.rsplit(".", 1)[-1]
+    if method not in ("", "sudo", "su"):
+        raise NoRights(
+            connection.host, f"{connection.host}: become method {connection.become_method!r} is not supported yet.",
+            fix="Use sudo or su for this host (ansible_become_method).",
+        )  # fmt: skip
+    return method or "sudo", not method
+
+
+def wrap(connection: Connection, inner: str, *, method: str, optional: bool) -> Becoming:
+    """The command line that runs ``inner`` (for ``sh``) as root."""
+    shell = f"/bin/sh -c {shlex.quote(inner)}"
+    if not method:
+        return Becoming(command=shell)
+    flags = connection.become_flags
+    if method == "su":
+        exe = connection.become_exe or "su"
+        return Becoming(
+            command=f"LC_ALL=C {exe} {flags or ''} root -c {shlex.quote(shell)}", prompt=SU_PROMPT,
+            password=connection.become_password, terminal=True, optional=optional, method="su",
+        )  # fmt: skip
+    words = [word for word in shlex.split("-H" if flags is None else flags) if word not in ("-n", "-S")]
+    exe = f"LC_ALL=C {connection.become_exe or 'sudo'} {shlex.join(words)}"
+    if connection.become_password is None:
+        return Becoming(command=f"{exe} -n -u root {shell}", optional=optional, method="sudo")
+    mark = f"[aisafe {secrets.token_hex(8)}]"
+    return Becoming(
+        command=f"{exe} -S -p {shlex.quote(mark)} -u root {shell}", prompt=re.compile(re.escape(mark.encode())),
+        password=connection.become_password, optional=optional, method="sudo",
+    )  # fmt: skip
+
+
+def refused(connection: Connection, becoming: Becoming, said: str) -> NoRights | None:
+    """The reason in words when the output of a command that ended early says that root cannot be had; else None."""
+    reasons = (
+        (r"a password is required|no password was provided", "sudo asks for a password, and none was given",
+         "Run with -K (--ask-become-pass), or set ansible_become_password."),
+        (r"incorrect password|Authentication failure|Sorry, try again", f"the password for {becoming.method} is wrong",
+         "Check the become password."),
+        (r"is not in the sudoers file|not allowed to (execute|run)|may not run sudo",
+         "sudo does not allow it to the user", FIX),
+        (r"must have a tty|a terminal is required", "sudo wants a terminal there (requiretty)",
+         "Remove requiretty from the host's sudoers for this user."),
+        (r"(sudo|su): (command )?not found|No such file or directory",
+         f"{becoming.method} is missing on the host", FIX),
+        (r"Permission denied|must be suid|effective uid is not 0|cannot set",
+         f"{becoming.method} could not change to root", FIX),
+    )  # fmt: skip
+    for pattern, why, fix in reasons:
+        if becoming.method and re.search(pattern, said, re.IGNORECASE):
+            return failure(connection, why, fix)
+    return None
+
+
+def failure(connection: Connection, why: str, fix: str = FIX) -> NoRights:
+    return NoRights(connection.host, f"{connection.host}: cannot become root: {why}.", fix=fix)

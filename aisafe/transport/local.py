@@ -1,0 +1,32 @@
+"""This machine as a host (``ansible_connection=local``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+from aisafe.errors import Unreachable
+from aisafe.model import Connection
+from aisafe.transport.pipe import Pipe, ProcessPipe
+from aisafe.transport.session import Session, begin
+
+
+def open_local(connection: Connection) -> Session:
+    """Raises as :func:`aisafe.transport.session.begin`."""
+
+    def start(line: str, terminal: bool) -> Pipe:
+        if terminal:
+            why = (
+                f"{connection.host}: su on this machine needs a terminal, which is not supported for local connections."
+            )
+            raise Unreachable(connection.host, why, fix="Use sudo, or run as root.")
+        try:
+            return ProcessPipe(["/bin/sh", "-c", line])
+        except OSError as error:
+            raise Unreachable(
+                connection.host, f"{connection.host}: /bin/sh does not start: {error.strerror}."
+            ) from None
+
+    own = connection if connection.python else replace(connection, python=sys.executable)
+    return begin(own, start, is_root=os.geteuid() == 0)

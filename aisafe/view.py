@@ -1,0 +1,100 @@
+"""What a person sees: progress while it goes on, then the forecast, and how it ended. All of it on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from aisafe.errors import AisafeError
+from aisafe.model import Forecast, HostState, Outcome, Verdict
+from aisafe.reports import View as RunView
+from aisafe.reports import find_report
+from aisafe.reports.terminal import clean, render, terminal_report
+
+
+def console(*, stderr: bool = True) -> Console:
+    """Standard error or output; 100 columns where it is no terminal."""
+    plain = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=100 if plain else None, highlight=False, soft_wrap=False)
+
+
+class View:
+    """Progress and results of one run. ``format``: how the forecast of a plan is shown; all but terminal go to stdout."""
+
+    def __init__(self, *, verbosity: int = 0, format: str = "terminal", plan_only: bool = False) -> None:
+        self._console, self._verbosity = console(), verbosity
+        self._format, self._plan_only = format, plan_only
+        self._status: Status | None = None
+        self._seen: RunView | None = None
+        self._proof: Verdict | None = None
+        self.run = ""
+        find_report(format)  # refused now rather than at the end
+
+    def stage(self, text: str) -> None:
+        """A new stage began. On a terminal one moving line; else one line a stage, so that logs and time-outs see life."""
+        if not self._console.is_terminal:
+            self._console.print(Text(f"aisafe: {text}", style="dim"), soft_wrap=True)
+        elif self._status is None:
+            self._status = self._console.status(f"[dim]aisafe: {text}", spinner="dots")
+            self._status.start()
+        else:
+            self._status.update(f"[dim]aisafe: {text}")
+
+    def step(self, text: str) -> None:
+        """A step within a stage, on one host."""
+        self.stage(clean(text))
+
+    def rest(self) -> None:
+        """Stop moving: something else is going to write to the terminal."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def plan(self, states: Mapping[str, HostState], forecast: Forecast, verdict: Verdict, exit_code: int) -> None:
+        self.rest()
+        self._seen = RunView(
+            states=states, forecast=forecast, verdict=verdict, exit_code=exit_code, verbosity=self._verbosity, run=self.run
+        )
+        if self._plan_only and self._format != "terminal":
+            sys.stdout.write(find_report(self._format)(self._seen))
+        else:
+            self._print(self._seen)
+
+    def proof(self, verdict: Verdict) -> None:
+        self._proof = verdict
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The last words of a run that was applied; a plan and a refusal have said theirs."""
+        self.rest()
+        if outcome.word == "passed-through":
+            self._console.print(
+                Text("aisafe: no host of the inventory was addressed; ansible-playbook ran as it is, unguarded.", style="dim")
+            )
+        elif self._seen is not None and outcome.word in ("confirmed", "rolled-back", "rollback-failed"):
+            self._print(
+                RunView(
+                    states=self._seen.states, forecast=self._seen.forecast, verdict=self._seen.verdict,
+                    exit_code=outcome.exit_code, proof=self._proof or Verdict(), outcome=outcome,
+                    verbosity=self._verbosity, run=self.run,
+                )
+            )  # fmt: skip
+
+    def _print(self, view: RunView) -> None:
+        if not self._console.is_terminal:
+            sys.stderr.write(terminal_report(view))
+            return
+        for part in render(view, boxes=self._console.is_terminal and self._console.encoding.lower().startswith("utf")):
+            self._console.print(part)
+
+    @staticmethod
+    def error(error: AisafeError) -> None:
+        """One message: what failed and why, in which state the hosts are, what to do."""
+        out = console()
+        out.print(Text.assemble(("ERROR ", "bold red"), clean(error.message)))
+        for text in (error.state, error.fix):
+            if text:
+                out.print(Text(f"  {clean(text)}"))

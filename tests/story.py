@@ -1,0 +1,81 @@
+"""The story's steps, for the demo and the tests alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAYBOOKS = ROOT / "playbooks"
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """A directory with an inventory, a copy of the story's playbooks, and records and caches of its own."""
+
+    directory: Path
+
+    @property
+    def inventory(self) -> Path:
+        return self.directory / "inventory.ini"
+
+    def environ(self, **more: str) -> dict[str, str]:
+        own = {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "XDG_STATE_HOME": str(self.directory / "state"),
+            "ANSIBLE_NOCOWS": "1",
+        }
+        unwanted = ("AISAFE_DEPTH", "ANSIBLE_CONFIG")
+        return {**{k: v for k, v in os.environ.items() if k not in unwanted}, **own, **more}
+
+    def run(self, *words: str, timeout: float = 300, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run one command in the workplace, its output captured."""
+        return subprocess.run(
+            words, cwd=self.directory, env=self.environ(**environ), capture_output=True, text=True, check=False,
+            timeout=timeout, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def playbook(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """``aisafe-playbook -i inventory.ini WORDS`` without lint, which has tests of its own."""
+        environ.setdefault("AISAFE_LINT", "off")
+        return self.run("aisafe-playbook", "-i", "inventory.ini", *words, **environ)
+
+    def plan(self, *words: str, **environ: str) -> tuple[int, dict[str, Any]]:
+        """``aisafe plan --aisafe-format=json``: its exit code and document."""
+        environ.setdefault("AISAFE_LINT", "off")
+        done = self.run("aisafe", "plan", "-i", "inventory.ini", "--aisafe-format=json", *words, **environ)
+        if not done.stdout.startswith("{"):
+            raise AssertionError(f"no document on stdout (exit {done.returncode}):\n{done.stdout}{done.stderr}")
+        return done.returncode, json.loads(done.stdout)
+
+    def write(self, name: str, text: str) -> str:
+        (self.directory / name).write_text(text, encoding="utf-8")
+        return name
+
+
+def workplace(directory: Path, inventory_lines: Sequence[str], *, group: str = "monitored") -> Workplace:
+    """Make one in ``directory``; the hosts stand in ``group``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(PLAYBOOKS, directory, dirs_exist_ok=True)
+    place = Workplace(directory=directory)
+    place.inventory.write_text("\n".join([f"[{group}]", *inventory_lines, ""]), encoding="utf-8")
+    return place
+
+
+def put_in(playbook: str, finding: dict[str, Any]) -> str:
+    """The playbook's text with the finding's own YAML put in before the task it is about."""
+    lines = playbook.splitlines(keepends=True)
+    at = int(finding["task"]["line"]) - 1
+    while not lines[at].lstrip().startswith("- "):
+        at -= 1
+    indent = " " * (len(lines[at]) - len(lines[at].lstrip()))
+    new = "".join(f"{indent}{line}\n" if line else "\n" for line in finding["yaml"].rstrip("\n").splitlines())
+    return "".join([*lines[:at], new, "\n", *lines[at:]])
