@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -97,9 +98,9 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     from aisafe.runs import RunStore  # noqa: PLC0415
     from aisafe.site import RealSite  # noqa: PLC0415
 
-    view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only)
+    view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, reports=chosen.reports)
     check_rules(chosen)
-    passwords = ask_all(line, os.environ, Path.cwd(), getpass.getpass)
+    passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     store = RunStore(chosen.state_dir / "runs")
     with (
         store.open(argv=argv, line=line, settings=chosen, plan_only=plan_only) as log,
@@ -108,10 +109,25 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
         ) as site,
     ):
         view.run = log.id
-        outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only), site, log, view)
+        try:
+            outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only), site, log, view)
+        finally:
+            view.rest()  # an error's message comes after it, on a terminal that is whole again
         log.close(outcome)
         view.outcome(outcome)
+        view.write_reports(outcome)
     return outcome.exit_code
+
+
+def _ask(text: str) -> str:
+    """getpass without its warning that names a line of Python where there is no terminal (input from a pipe)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(text)
+        except EOFError:
+            print(file=sys.stderr)
+            raise
 
 
 def _help() -> str:

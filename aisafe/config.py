@@ -91,8 +91,6 @@ class Settings:
     trust: tuple[Path, ...] = ()
     scope: tuple[str, ...] = ()
     forks: int = 10
-    connect_timeout: float = 10.0
-    collect_timeout: float = 60.0
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
@@ -160,8 +158,6 @@ OPTIONS: tuple[Option, ...] = (
     _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
     _option("forks", "NUMBER", "integer", "10", "hosts", "How many hosts are asked at once."),
-    _option("connect_timeout", "SECONDS", "number", "10", "s", "To connect to a host."),
-    _option("collect_timeout", "SECONDS", "number", "60", "s", "For a host to say what is on it."),
     _option("lint_timeout", "SECONDS", "number", "180", "s", "For ansible-lint."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
@@ -335,7 +331,7 @@ _PLAIN = ("rules", "accept", "deadline", "settle", "lint", "format", "forks", "m
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:
     base = path.parent.parent if path and path.parent.name == ".config" else path.parent if path else cwd
     given = {key: value for key, value in values.items() if key in _PLAIN or key.endswith("_timeout")}
-    for key in given.keys() & {"deadline", "settle", "connect_timeout", "collect_timeout", "lint_timeout"}:
+    for key in given.keys() & {"deadline", "settle", "lint_timeout"}:
         given[key] = float(given[key])
     for key in ("ansible_playbook", "state_dir", "prompt"):
         if key in values:

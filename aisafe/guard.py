@@ -91,7 +91,12 @@ class Guard:
 
     def __enter__(self) -> Guard:
         problems: dict[str, HostError] = {}
-        answers = self._each(self._scopes, self._arm, problems)
+        try:
+            answers = self._each(self._scopes, self._arm, problems)
+        except KeyboardInterrupt:
+            self.reason = "interrupted before anything was applied"
+            self._roll_back_all(tuple(self._scopes))
+            raise
         for host, answer in answers.items():
             self.shells[host] = answer["shell"]
             self.not_covered[host] = tuple(answer.get("not_covered", ()))
@@ -261,8 +266,8 @@ def _result(host: str, answer: Mapping[str, Any]) -> HostResult | None:
 def _first(problems: Mapping[str, HostError]) -> HostError | Locked:
     locked = [error for error in problems.values() if isinstance(error, AgentError) and error.code == "locked"]
     if locked:
-        return Locked(f"{locked[0].host}: {locked[0].message}", state=locked[0].state, fix=locked[0].fix)
-    host, error = next(iter(sorted(problems.items())))
+        return Locked(locked[0].message, state=locked[0].state, fix=locked[0].fix)
+    _host, error = next(iter(sorted(problems.items())))
     if len(problems) > 1:
-        error.message = f"{host}: {error.message} (and {len(problems) - 1} more hosts)"
+        error.message = f"{error.message} (And {len(problems) - 1} more of the run's hosts.)"
     return error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from aisafe.effects import identity
 from aisafe.model import Certainty, Container, Effect, HostForecast, HostState, Listener, Socket
 from aisafe.model.host import Holder
 
@@ -84,11 +85,15 @@ def _owner(listener: Listener, state: HostState) -> Holder | None:
 
 
 def same_party(one: Holder | None, other: Holder | None, *states: HostState) -> bool:
-    """Whether two holders are one, a socket unit and the service it starts included (systemd.socket(5), Service=)."""
+    """Whether two holders are one: a socket unit and the service it starts (systemd.socket(5), Service=), and a unit
+    and the container that its ``docker run`` starts."""
     if one is None or other is None:
         return False
     if one == other:
         return True
+    if {one.kind, other.kind} == {"unit", "container"}:
+        starter, started = (one, other) if one.kind == "unit" else (other, one)
+        return any(_starts(state, starter.name, started.name) for state in states)
     if one.kind != "unit" or other.kind != "unit":
         return False
     names = {one.name, other.name}
@@ -100,6 +105,12 @@ def same_party(one: Holder | None, other: Holder | None, *states: HostState) -> 
             if unit and (names - {name}) & {*unit.triggers, *unit.triggered_by}:
                 return True
     return False
+
+
+def _starts(state: HostState, unit: str, container: str) -> bool:
+    found = state.units.get(unit)
+    order = identity.container_of_unit(found) if found is not None else None
+    return order is not None and order.name == container
 
 
 def clashes(before: HostState, forecast: HostForecast) -> tuple[Clash, ...]:
@@ -128,6 +139,7 @@ def _replay(before: HostState, forecast: HostForecast) -> Iterator[Clash]:
     served = {service.holder for service in forecast.services if service.live}
     for effect in forecast.effects:
         sure: Certainty = "certain" if effect.certainty == "certain" else "possible"
+        bound: Certainty = sure if effect.sockets_known else "possible"
         for holder in _freed(effect):
             held = _given_up(held, holder, sure, before)
         if effect.holder is None or not effect.binds:
@@ -136,7 +148,7 @@ def _replay(before: HostState, forecast: HostForecast) -> Iterator[Clash]:
         held = _given_up(held, effect.holder, sure, before)
         for socket in effect.binds:
             old = next((entry.live for entry in mine if entry.live and entry.socket.overlaps(socket)), None)
-            wanted = Entry(holder=effect.holder, socket=socket, certainty=sure, live=old, effect=effect)
+            wanted = Entry(holder=effect.holder, socket=socket, certainty=bound, live=old, effect=effect)
             for entry in held:
                 if not entry.socket.overlaps(socket) or same_party(entry.holder, effect.holder, before):
                     continue
@@ -145,7 +157,7 @@ def _replay(before: HostState, forecast: HostForecast) -> Iterator[Clash]:
                 yield Clash(wanted=wanted, held=other, sockets=((socket, entry.socket),))
         held.extend(
             Entry(
-                holder=effect.holder, socket=socket, certainty=sure, effect=effect,
+                holder=effect.holder, socket=socket, certainty=bound, effect=effect,
                 live=next((entry.live for entry in mine if entry.live and entry.socket.overlaps(socket)), None),
             )
             for socket in effect.binds

@@ -97,7 +97,7 @@ def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
     forecast = log.keep("forecast", site.forecast(before))
     view.stage("judging")
     verdict = log.keep("verdict", judge(before, forecast, lint=lint(), settings=ask.settings))
-    refused = exit_code(verdict)
+    refused = exit_code(verdict, plan=ask.plan_only)
     view.plan(before, forecast, verdict, refused)
     untouched = {host: HostResult(host=host, outcome="untouched") for host in target.connections}
     if ask.plan_only:
@@ -126,10 +126,10 @@ def _guarded(
             guard.confirm()
     word = _word(guard.results)
     return Outcome(
-        exit_code=_EXIT_CODES.get(word, applied.exit_code),
+        exit_code=_EXIT_CODES[word] if word in _EXIT_CODES else applied.exit_code,
         word=word,
         hosts=guard.results,
-        message="" if word == "confirmed" else f"{_ENDINGS[word]} Why: {guard.reason}.",
+        message="" if word == "confirmed" else f"{_ENDINGS[word]} Why: {guard.reason.rstrip('.')}.",
     )
 
 

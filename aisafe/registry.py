@@ -20,6 +20,7 @@ class Registry(Generic[T]):
         self._package = package
         self._items: dict[str, T] = {}
         self._loaded = False
+        self._broken: Exception | None = None
 
     def add(self, name: str, item: T) -> T:
         """Enter ``item`` under ``name``; raises ValueError when the name is taken."""
@@ -29,10 +30,17 @@ class Registry(Generic[T]):
         return item
 
     def _load(self) -> dict[str, T]:
+        """Every entry. A module that cannot be imported makes every look-up fail, not only the first."""
+        if self._broken is not None:
+            raise self._broken
         if not self._loaded:
+            try:
+                for module in pkgutil.iter_modules(import_module(self._package).__path__):
+                    import_module(f"{self._package}.{module.name}")
+            except Exception as error:
+                self._broken = error
+                raise
             self._loaded = True
-            for module in pkgutil.iter_modules(import_module(self._package).__path__):
-                import_module(f"{self._package}.{module.name}")
         return self._items
 
     def __iter__(self) -> Iterator[tuple[str, T]]:

@@ -99,7 +99,7 @@ class RealSite:
         assert self._target is not None
         first = not self._facts
         payload = facts_payload() if first and self._target.needs_facts else None
-        collected = collect(self._target.connections, facts=payload, sessions=self.pool, fresh=fresh)
+        collected = collect(self._target.connections, facts=payload, sessions=self.pool, fresh=fresh, forks=self._settings.forks)
         if first:
             self._facts = collected.facts
         return collected.states

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from aisafe.config import Report
 from aisafe.errors import AisafeError
 from aisafe.model import Forecast, HostState, Outcome, Verdict
 from aisafe.reports import View as RunView
@@ -25,14 +27,18 @@ def console(*, stderr: bool = True) -> Console:
 class View:
     """Progress and results of one run. ``format``: how the forecast of a plan is shown; all but terminal go to stdout."""
 
-    def __init__(self, *, verbosity: int = 0, format: str = "terminal", plan_only: bool = False) -> None:
+    def __init__(
+        self, *, verbosity: int = 0, format: str = "terminal", plan_only: bool = False, reports: Iterable[Report] = ()
+    ) -> None:
         self._console, self._verbosity = console(), verbosity
         self._format, self._plan_only = format, plan_only
         self._status: Status | None = None
         self._seen: RunView | None = None
         self._proof: Verdict | None = None
         self.run = ""
-        find_report(format)  # refused now rather than at the end
+        self._reports = tuple(reports)
+        for name in (format, *(item.format for item in self._reports)):
+            find_report(name)  # refused now rather than at the end
 
     def stage(self, text: str) -> None:
         """A new stage began. On a terminal one moving line; else one line a stage, so that logs and time-outs see life."""
@@ -76,12 +82,27 @@ class View:
             )
         elif self._seen is not None and outcome.word in ("confirmed", "rolled-back", "rollback-failed"):
             self._print(
-                RunView(
-                    states=self._seen.states, forecast=self._seen.forecast, verdict=self._seen.verdict,
-                    exit_code=outcome.exit_code, proof=self._proof or Verdict(), outcome=outcome,
-                    verbosity=self._verbosity, run=self.run,
-                )
-            )  # fmt: skip
+                replace(self._seen, exit_code=outcome.exit_code, proof=self._proof or Verdict(), outcome=outcome)
+            )
+
+    def write_reports(self, outcome: Outcome) -> None:
+        """The reports asked for with --aisafe-report; one without a path goes to standard error. Raises AisafeError."""
+        if self._seen is None:
+            return
+        view = replace(self._seen, exit_code=outcome.exit_code, proof=self._proof, outcome=outcome)
+        for item in self._reports:
+            text = find_report(item.format)(view)
+            if item.path is None:
+                sys.stderr.write(text)
+                continue
+            try:
+                item.path.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise AisafeError(
+                    f"The report {item.path} cannot be written: {error.strerror}.",
+                    state=f"The run itself ended: {outcome.word}.",
+                    fix="Name another place: --aisafe-report=FORMAT:PATH.",
+                ) from None
 
     def _print(self, view: RunView) -> None:
         if not self._console.is_terminal:
@@ -94,7 +115,12 @@ class View:
     def error(error: AisafeError) -> None:
         """One message: what failed and why, in which state the hosts are, what to do."""
         out = console()
-        out.print(Text.assemble(("ERROR ", "bold red"), clean(error.message)))
+        wrapped = not out.is_terminal  # in a log one line stays one line
+        out.print(Text.assemble(("ERROR ", "bold red"), clean(_sentence(error.message))), soft_wrap=wrapped)
         for text in (error.state, error.fix):
             if text:
-                out.print(Text(f"  {clean(text)}"))
+                out.print(Text(f"  {clean(_sentence(text))}"), soft_wrap=wrapped)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!", "\n")) else f"{text}."

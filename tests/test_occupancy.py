@@ -65,3 +65,16 @@ def test_a_certain_clash_replaces_a_possible_one() -> None:
     )
     (clash,) = clashes(state(listens("tcp [::]:80", "unit nginx.service")), plan.hosts["web1"])
     assert clash.certain
+
+
+def test_a_unit_and_the_container_its_docker_run_starts_are_one() -> None:
+    run = ("/usr/bin/docker", "run", "--rm", "--name", "shop", "-p", "80:80", "shop:1")
+    host = state(units=[unit("shop.service", commands=(run,))])
+    assert same_party(holder("unit shop.service"), holder("container shop"), host)
+    assert not same_party(holder("unit shop.service"), holder("container other"), host)
+
+
+def test_a_guessed_socket_clashes_only_possibly() -> None:
+    plan = forecast(effect("start", "unit shop.service", "tcp 0.0.0.0:80", sockets_known=False))
+    (clash,) = clashes(state(listens("tcp 0.0.0.0:80", "unit nginx.service")), plan.hosts["web1"])
+    assert not clash.certain

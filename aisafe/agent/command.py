@@ -45,8 +45,8 @@ def outcome(
     """Exit code and both outputs. Raises CommandFailed when it is not there or too slow."""
     try:
         return subprocess.run(
-            list(words), input=stdin or "", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False,
-            env=environment(), cwd="/", encoding="utf-8", errors="surrogateescape",
+            list(words), input=stdin or "", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
+            check=False,            env=environment(), cwd="/", encoding="utf-8", errors="surrogateescape",
         )  # fmt: skip
     except FileNotFoundError:
         raise CommandFailed(words, 127, "%s is not on this host" % words[0]) from None

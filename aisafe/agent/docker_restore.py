@@ -34,8 +34,8 @@ def remove_new(run: Run, engine: Engine, before: State) -> list[str]:
     for short in engine.get("/containers/json", {"all": "1"}) or []:
         if short["Id"] not in ids and short["Id"] not in restored:
             name = (short.get("Names") or [short["Id"]])[0].lstrip("/")
-            problems += _bounded("container %s cannot be removed" % name, lambda ident=short["Id"]: engine.delete(  # type: ignore[misc]
-                "/containers/" + ident, {"force": "1", "v": "1"}))  # fmt: skip
+            problems += _bounded("container %s cannot be removed" % name, engine.delete,
+                                 "/containers/" + short["Id"], {"force": "1", "v": "1"})  # fmt: skip
     return problems
 
 
@@ -53,15 +53,16 @@ def restore(run: Run, engine: Engine, before: State, *, changed: set[str], reboo
     for name, old in before["containers"].items():
         problems += _bounded(
             "container %s cannot be brought back" % name,
-            lambda name=name, old=old: _container(  # type: ignore[misc]
-                run, engine, name=name, old=old, present=by_id, again=again, changed=changed, rebooted=rebooted),
+            _container, run, engine,
+            name=name, old=old, present=by_id, again=again, changed=changed, rebooted=rebooted,
         )  # fmt: skip
     return problems + _remove_rest(engine, before)
 
 
-def _bounded(what: str, action: Callable[[], object]) -> list[str]:
+def _bounded(what: str, action: Callable[..., object], *args: Any, **named: Any) -> list[str]:
+    """Do it; what failed, as a readable line."""
     try:
-        action()
+        action(*args, **named)
     except (EngineError, command.CommandFailed, OSError, KeyError) as error:
         return ["%s: %s" % (what, error)]
     return []
@@ -81,26 +82,28 @@ def _images(run: Run, engine: Engine, before: State, now: State) -> list[str]:
     if set(before["images"]) - set(now["images"]):
         for path in sorted(glob.glob(glob.escape(run.path) + "/image-*.tar")):
             with open(path, "rb") as file:
-                problems += _bounded("saved images cannot be loaded", lambda file=file: engine.upload(  # type: ignore[misc]
-                    "POST", "/images/load", file, {"quiet": "1"}))  # fmt: skip
+                problems += _bounded("saved images cannot be loaded", engine.upload,
+                                     "POST", "/images/load", file, {"quiet": "1"})  # fmt: skip
         now = docker.state(engine)
     tags = {tag: image for image, some in before["images"].items() for tag in some}
     present = {tag: image for image, some in now["images"].items() for tag in some}
     for tag, image in tags.items():
         if present.get(tag) != image:
             repository, _, label = tag.rpartition(":")
-            problems += _bounded("image %s cannot be brought back" % tag, lambda image=image, r=repository, t=label: engine.post(  # type: ignore[misc]
-                "/images/%s/tag" % Engine.segment(image), query={"repo": r, "tag": t}))  # fmt: skip
+            problems += _bounded("image %s cannot be brought back" % tag, engine.post,
+                                 "/images/%s/tag" % Engine.segment(image), query={"repo": repository, "tag": label})  # fmt: skip
     for tag in sorted(set(present) - set(tags)):
-        problems += _bounded("image %s cannot be removed" % tag, lambda tag=tag: engine.delete(  # type: ignore[misc]
-            "/images/" + Engine.segment(tag)))  # fmt: skip
+        problems += _bounded("image %s cannot be removed" % tag, engine.delete, "/images/" + Engine.segment(tag))
     return problems
 
 
 def _network_description(network: dict[str, Any]) -> dict[str, Any]:
     names = ("Driver", "Internal", "Attachable", "Ingress", "EnableIPv6", "Options", "Labels")
     addresses = network.get("IPAM") or {}
-    pools = [{k: v for k, v in pool.items() if k in ("Subnet", "IPRange", "Gateway")} for pool in addresses.get("Config") or []]
+    pools = [
+        {k: v for k, v in pool.items() if k in ("Subnet", "IPRange", "Gateway")}
+        for pool in addresses.get("Config") or []
+    ]
     made: dict[str, Any] = {name: network.get(name) for name in names}
     made["IPAM"] = {"Driver": addresses.get("Driver"), "Options": addresses.get("Options") or {}, "Config": pools}
     return made
@@ -125,7 +128,7 @@ def _networks(engine: Engine, before: State, now: State) -> tuple[set[str], list
             continue
         again.add(name)
         if new is None or _network_description(old) != _network_description(new):
-            problems += _bounded("network %s cannot be brought back" % name, lambda n=name, o=old, w=new: renew(n, o, w))  # type: ignore[misc]
+            problems += _bounded("network %s cannot be brought back" % name, renew, name, old, new)
     return again, problems
 
 
@@ -134,7 +137,12 @@ def _volumes(run: Run, engine: Engine, before: State, now: State) -> list[str]:
     problems = []
 
     def renew(name: str, old: dict[str, Any]) -> None:
-        wanted = {"Name": name, "Driver": old["Driver"], "DriverOpts": old.get("Options") or {}, "Labels": old.get("Labels") or {}}
+        wanted = {
+            "Name": name,
+            "Driver": old["Driver"],
+            "DriverOpts": old.get("Options") or {},
+            "Labels": old.get("Labels") or {},
+        }
         made = engine.post("/volumes/create", wanted)
         path = run.file("volumes", name + ".tar")
         if os.path.exists(path):
@@ -147,7 +155,7 @@ def _volumes(run: Run, engine: Engine, before: State, now: State) -> list[str]:
             done = run.file("volumes", name + ".done")
             if new is not None and os.path.exists(done):
                 continue
-            problems += _bounded("volume %s cannot be brought back" % name, lambda n=name, o=old: renew(n, o))  # type: ignore[misc]
+            problems += _bounded("volume %s cannot be brought back" % name, renew, name, old)
             with open(done, "w"):
                 pass
     return problems
@@ -169,7 +177,9 @@ def _container(
     made = _restored(run).get(name)
     ident = old["Id"] if old["Id"] in present else made if made in present else None
     if ident == old["Id"] and old["State"]["Status"] == "created":
-        if engine.get("/containers/%s/json" % ident)["State"]["Status"] != "created":  # nothing makes it unstarted again
+        if (
+            engine.get("/containers/%s/json" % ident)["State"]["Status"] != "created"
+        ):  # nothing makes it unstarted again
             engine.delete("/containers/" + ident, {"force": "1"})
             ident = None
     if ident is None:
@@ -181,6 +191,10 @@ def _container(
         _update(engine, old, now)
     _join(engine, old, now, again)
     _run_as_before(engine, old, now, changed, rebooted)
+
+
+def _status(engine: Engine, ident: str) -> str:
+    return str(engine.get("/containers/%s/json" % ident)["State"]["Status"])
 
 
 def _create(run: Run, engine: Engine, name: str, old: dict[str, Any]) -> str:
@@ -237,16 +251,16 @@ def _join(engine: Engine, old: dict[str, Any], now: dict[str, Any], again: set[s
     for network in present:
         if network not in wanted or (same and network in again):
             with contextlib.suppress(EngineError):
-                engine.post("/networks/%s/disconnect" % Engine.segment(network), {"Container": now["Id"], "Force": True})
+                engine.post(
+                    "/networks/%s/disconnect" % Engine.segment(network), {"Container": now["Id"], "Force": True}
+                )
     for network, endpoint in wanted.items():
         if network not in present or (same and network in again):
             engine.post("/networks/%s/connect" % Engine.segment(network),
                         {"Container": now["Id"], "EndpointConfig": _endpoint(old, endpoint)})  # fmt: skip
 
 
-def _run_as_before(
-    engine: Engine, old: dict[str, Any], now: dict[str, Any], changed: set[str], rebooted: bool
-) -> None:
+def _run_as_before(engine: Engine, old: dict[str, Any], now: dict[str, Any], changed: set[str], rebooted: bool) -> None:
     path = "/containers/" + now["Id"]
     was, runs = old["State"]["Running"], now["State"]["Running"]
     if now["State"].get("Paused") and not old["State"]["Paused"]:
@@ -255,8 +269,10 @@ def _run_as_before(
         engine.post(path + "/start")
     elif not was and runs:
         engine.post(path + "/stop", query={"t": STOP_TIME})
-    elif was and now["Id"] == old["Id"] and (
-        (not rebooted and old["State"]["StartedAt"] != now["State"]["StartedAt"]) or _reads(old, changed)
+    elif (
+        was
+        and now["Id"] == old["Id"]
+        and ((not rebooted and old["State"]["StartedAt"] != now["State"]["StartedAt"]) or _reads(old, changed))
     ):  # it took what the run left, and has to take the old again
         engine.post(path + "/restart", query={"t": STOP_TIME})
     if old["State"]["Paused"]:
@@ -275,11 +291,11 @@ def _remove_rest(engine: Engine, before: State) -> list[str]:
     now, problems = docker.state(engine), []
     for kind, query in (("networks", None), ("volumes", {"force": "1"})):
         for name in sorted(set(now[kind]) - set(before[kind])):
-            problems += _bounded("%s %s cannot be removed" % (kind[:-1], name), lambda k=kind, n=name, q=query: engine.delete(  # type: ignore[misc]
-                "/%s/%s" % (k, Engine.segment(n)), q))  # fmt: skip
+            problems += _bounded("%s %s cannot be removed" % (kind[:-1], name), engine.delete,
+                                 "/%s/%s" % (kind, Engine.segment(name)), query)  # fmt: skip
     for image in sorted(set(now["images"]) - set(before["images"])):
         with contextlib.suppress(EngineError):
             engine.get("/images/%s/json" % Engine.segment(image))
-            problems += _bounded("image %s cannot be removed" % image, lambda image=image: engine.delete(  # type: ignore[misc]
-                "/images/" + Engine.segment(image), {"force": "1"}))  # fmt: skip
+            problems += _bounded("image %s cannot be removed" % image, engine.delete,
+                                 "/images/" + Engine.segment(image), {"force": "1"})  # fmt: skip
     return problems

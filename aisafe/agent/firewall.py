@@ -1,7 +1,7 @@
 """The kernel's packet filter before and after. It is no file: what a run did to it stays until somebody takes it back.
 
-iptables (both families, iptables-save(8)) rule by rule, nft(8) table by table. Docker keeps its own chains and rules up to
-date with its containers: they are left alone, in the places where they are.
+iptables (both families, iptables-save(8)) rule by rule, nft(8) table by table. Docker keeps its own chains and rules
+up to date with its containers: they are left alone, in the places where they are.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def own(tables: Chains) -> Chains:
 
 
 def script(before: Chains, now: Chains) -> str:
-    """iptables-restore(8) input, for ``--noflush``, that brings our part of ``now`` back to ``before``; '' for nothing."""
+    """What iptables-restore(8) ``--noflush`` reads to bring our part of ``now`` back to ``before``; '' for nothing."""
     lines = []
     for table in sorted(set(before) | set(now)):
         old, new = own(before).get(table, {}), own(now).get(table, {})

@@ -1,4 +1,4 @@
-"""The guard's operations for the controller (OPS), and the words by which the host's own units call the agent (main)."""
+"""The guard's operations for the controller (OPS), and the words by which the host's own units call it (main)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def archive() -> str:
     """The zip file that this agent runs from. Raises AgentFailure: it runs from a directory and cannot be pinned."""
     path = getattr(globals().get("__loader__"), "archive", "")
     if not path:
-        raise AgentFailure("no-archive", "The agent does not run from its .pyz file, so its units could not run it later.")
+        raise AgentFailure(
+            "no-archive", "The agent does not run from its .pyz file, so its units could not run it later."
+        )
     return str(path)
 
 
@@ -94,7 +96,9 @@ def roll_back(args: Args, progress: Progress) -> dict[str, Any]:
     if state != "rolling-back":
         run.note(source="controller", reason=str(args.get("reason") or "asked for"))
     problem = watchdog.start_rollback()
-    if problem:
+    if problem and state == "armed":  # the run broke the unit: the watchdog, which runs already, does it
+        watchdog.push(run, 0.0)
+    elif problem:
         raise AgentFailure(
             "not-started", "The host's rollback could not be started: %s" % problem,
             "The run is %s; the host rolls back by itself when its deadline is over." % STATE_WORDS[run.state],
@@ -112,7 +116,8 @@ def _reopen(store: Store, run: Run, force: bool) -> None:
             raise AgentFailure("no-snapshot", "The snapshot of run %s is not on this host any more." % run.ident)
         since = run.record.get("since", "")
         newer = [other.ident for other in store.all_runs()
-                 if other.state == "confirmed" and other.ident != run.ident and other.record.get("since", "") >= since]  # fmt: skip
+                 if other.state == "confirmed" and other.ident != run.ident
+                 and other.record.get("since", "") >= since]  # fmt: skip
         if newer and not force:
             raise AgentFailure("not-newest", "Run %s was confirmed on this host after run %s." % (newer[-1], run.ident),
                                fix="Roll that one back first, or force this one.")  # fmt: skip
@@ -124,7 +129,7 @@ def _reopen(store: Store, run: Run, force: bool) -> None:
 
 
 def status(args: Args, progress: Progress) -> dict[str, Any]:
-    """What is pending, how a run ended, which runs have snapshots here. Telling how a run ended marks it as heard of."""
+    """What is pending, how a run ended, which runs have snapshots here. Whose end was told is marked as heard of."""
     store = Store()
     if os.geteuid() != 0:
         raise AgentFailure("no-root", "Only root may see the guard's runs on this host.")
@@ -142,14 +147,14 @@ def status(args: Args, progress: Progress) -> dict[str, Any]:
 def _story(run: Run) -> dict[str, Any]:
     record = run.record
     told = {name: record.get(name) for name in (
-        "since", "holder", "source", "reason", "step", "seconds", "ended_at", "residue", "conflicts", "problems", "restarted",
-        "attempts")}  # fmt: skip
+        "since", "holder", "source", "reason", "step", "seconds", "ended_at", "residue", "conflicts", "problems",
+        "restarted", "attempts")}  # fmt: skip
     left = watchdog.left(run) if run.state == "armed" else None
     return dict(told, run=run.ident, state=run.state, not_restored=record.get("gaps") or [], deadline_left=left)
 
 
 def stop_processes(args: Args, progress: Progress) -> dict[str, Any]:
-    """End what the run still has running, its background jobs included. Nothing more of it runs on this host afterwards."""
+    """End what the run still has running, background jobs included. Nothing more of it runs on this host afterwards."""
     store = Store()
     return {"problems": watchdog.kill_apply(store, _armed(store, args))}
 
@@ -184,8 +189,13 @@ def _is_sleep(pid: int) -> bool:
 
 
 OPS: Dict[str, Callable[[Args, Progress], Dict[str, Any]]] = {
-    "arm": arm, "beat": beat, "confirm": confirm, "rollback": roll_back, "status": status, "stop_processes": stop_processes,
-}  # fmt: skip
+    "arm": arm,
+    "beat": beat,
+    "confirm": confirm,
+    "rollback": roll_back,
+    "status": status,
+    "stop_processes": stop_processes,
+}
 
 
 def main(argv: list[str]) -> int:
@@ -193,11 +203,12 @@ def main(argv: list[str]) -> int:
     store = Store()
     word, rest = (argv[0] if argv else ""), argv[1:]
     if word == "rollback":
-        return 1 if rollback.perform(store, rest[1] if rest[:1] == ["--source"] else "controller") == "rolling-back" else 0
+        source = rest[1] if rest[:1] == ["--source"] else "controller"
+        return watchdog.detached(lambda: int(rollback.perform(store, source) == "rolling-back"))
     run = store.pending_run()
     if word == "watch":
         if run is not None:
-            watchdog.watch(run, lambda: rollback.perform(store, "watchdog"))
+            return watchdog.detached(lambda: watchdog.watch(run, lambda: rollback.perform(store, "watchdog")))
         return 0
     if word == "boot":
         if run is not None:

@@ -1,8 +1,8 @@
-"""What is there, path by path: a file of JSON lines in the order of a depth-first walk, written and compared as a stream.
+"""What is there, path by path: JSON lines in the order of a depth-first walk, written and compared as a stream.
 
-One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r device,
-x extended attributes and ACLs in hex, fl inode flags (immutable…), hl the first path of its hard-link group within the
-scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by which a later walk knows that it
+One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r
+device, x extended attributes and ACLs in hex, fl inode flags (immutable…), hl the first path of its hard-link group
+within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by which a later walk knows that it
 need not read the content again.
 """
 

@@ -1,15 +1,17 @@
 """Three-way: undo a confirmed run and keep what others changed since.
 
-What the run changed is before -> after; what is foreign is after -> now. The target of a restore is the present where the
-run changed nothing, and the past where it did. Where both changed, the past wins and the present is kept as a conflict.
+What the run changed is before -> after; what is foreign is after -> now. The target of a restore is the present where
+the run changed nothing, and the past where it did. Where both changed, the past wins and the present is kept as a conflict.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from .manifest import NOT_COMPARED, Entry, key, pairs
+
+Triple = Tuple[Optional[Entry], Optional[Entry], Optional[Entry]]
 
 
 def same(left: Entry | None, right: Entry | None, *, ignore: Iterable[str] = ()) -> bool:
@@ -19,22 +21,35 @@ def same(left: Entry | None, right: Entry | None, *, ignore: Iterable[str] = ())
     return {k: v for k, v in left.items() if k not in skipped} == {k: v for k, v in right.items() if k not in skipped}
 
 
-def manifests(before: Iterable[Entry], after: Iterable[Entry], now: Iterable[Entry], *, conflict: Callable[[str], None]) -> Iterator[Entry]:  # fmt: skip
+def manifests(
+    before: Iterable[Entry], after: Iterable[Entry], now: Iterable[Entry], *, conflict: Callable[[str], None]
+) -> Iterator[Entry]:
     """The target's entries in order; calls ``conflict`` with each path that the run and somebody else changed."""
     for old, left, present in _triples(before, after, now):
-        if same(old, left) or _only_time(old, left) or (old is None and left is not None and left.get("k") == "loose" and left["t"] != "d"):
+        if (
+            same(old, left)
+            or _only_time(old, left)
+            or (old is None and left is not None and left.get("k") == "loose" and left["t"] != "d")
+        ):
             # A directory's time moves with its content: put back by the restore where the content is.
             target = _timed(old, left, present)
         else:
             target = old
-            if not same(left, present) and present is not None and not _only_time(left, present) and not same(old, present):
+            if (
+                not same(left, present)
+                and present is not None
+                and not _only_time(left, present)
+                and not same(old, present)
+            ):
                 conflict(present["p"])
         if target is not None:
             yield target
 
 
 def _only_time(left: Entry | None, right: Entry | None) -> bool:
-    return left is not None and right is not None and left["t"] == right["t"] == "d" and same(left, right, ignore=("mt",))
+    return (
+        left is not None and right is not None and left["t"] == right["t"] == "d" and same(left, right, ignore=("mt",))
+    )
 
 
 def _timed(old: Entry | None, left: Entry | None, present: Entry | None) -> Entry | None:
@@ -42,7 +57,7 @@ def _timed(old: Entry | None, left: Entry | None, present: Entry | None) -> Entr
     return old if same(left, present) and old is not None else present
 
 
-def _triples(before: Iterable[Entry], after: Iterable[Entry], now: Iterable[Entry]) -> Iterator[tuple[Entry | None, Entry | None, Entry | None]]:  # fmt: skip
+def _triples(before: Iterable[Entry], after: Iterable[Entry], now: Iterable[Entry]) -> Iterator[Triple]:
     """Three manifests side by side."""
     tail = iter(now)
     present = next(tail, None)

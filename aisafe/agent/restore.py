@@ -19,13 +19,13 @@ def differing(target: str, now: str) -> list[Difference]:
 
 
 def mount_points() -> set[str]:
-    """Where something is mounted: such a file cannot be replaced by a rename (EBUSY), only written (proc(5), mountinfo)."""
+    """Where something is mounted (proc(5), mountinfo): such a file cannot be replaced by a rename, only written."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as text:
         return {line.split()[4].replace("\\040", " ") for line in text}
 
 
 def restore(run: Run, differences: list[Difference], *, target: str, tree: str) -> list[str]:
-    """Do it; what failed, as readable lines. ``target``: the manifest to come back to; ``tree``: where the copies are."""
+    """Do it; what failed, as readable lines. ``target``: the manifest to come back to; ``tree``: the copies."""
     if not differences:
         return []
     mounted = mount_points()
@@ -135,7 +135,9 @@ def _attributes_only(difference: Difference) -> bool:
 def _loosely(differences: list[Difference], tree: str, problems: list[str]) -> None:
     for difference in differences:
         old, path = difference.before, difference.path
-        missing = difference.op == "-" and old.get("k") == "loose" and old["t"] == "f" and not os.path.lexists(tree + path)
+        missing = (
+            difference.op == "-" and old.get("k") == "loose" and old["t"] == "f" and not os.path.lexists(tree + path)
+        )
         if not missing and not _attributes_only(difference):
             continue
         try:
@@ -153,7 +155,9 @@ def _times(differences: list[Difference], copies: Iterable[str], target: str) ->
     """Directories' modification times, deepest first: what was done in them moved these."""
     places = {os.path.dirname(difference.path) for difference in differences} | set(copies)
     places |= {os.path.dirname(path) for path in copies}
-    found: list[Entry] = [entry for entry in read(target) if entry["t"] == "d" and "mt" in entry and entry["p"] in places]
+    found: list[Entry] = [
+        entry for entry in read(target) if entry["t"] == "d" and "mt" in entry and entry["p"] in places
+    ]
     for entry in reversed(found):
         try:
             info = os.stat(entry["p"])

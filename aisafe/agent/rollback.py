@@ -60,17 +60,25 @@ class Rollback:
         self.changed: set[str] = set(self._kept("changed.json", list))
         self.problems: list[str] = []
         self.conflicts: list[str] = []
-        run.note(source=source, rolling_since=record.get("rolling_since") or now(), attempts=record.get("attempts", 0) + 1)
+        run.note(
+            source=source, rolling_since=record.get("rolling_since") or now(), attempts=record.get("attempts", 0) + 1
+        )
 
     def __call__(self) -> None:
         steps: list[tuple[str, Callable[[], None]]] = [
-            ("ending the run's processes", self._end_processes), ("targets", self._targets), ("firewall", self._firewall),
-            ("new units", self._stop_units), ("new containers", self._remove_containers), ("files", self._files),
-            ("units", self._units), ("containers", self._containers), ("units again", self._units_again),
-        ]  # fmt: skip
+            ("ending the run's processes", self._end_processes),
+            ("targets", self._targets),
+            ("firewall", self._firewall),
+            ("new units", self._stop_units),
+            ("new containers", self._remove_containers),
+            ("files", self._files),
+            ("units", self._units),
+            ("containers", self._containers),
+            ("units again", self._units_again),
+        ]
         for name, step in steps:
             self.run.note(step=name)
-            print("aisafe: rollback of %s: %s" % (self.run.ident, name), flush=True)
+            _say("rollback of %s: %s" % (self.run.ident, name))
             self._bounded(name, step)
         self.run.note(step="verification")
         residue = self._verify()
@@ -120,8 +128,8 @@ class Rollback:
             current = docker.state(self.engine)
             self.docker = {
                 kind: merge.mapping(self.docker[kind], left[kind], current[kind], mark=mark)
-                for kind, mark in (("containers", _container_mark), ("images", sorted), ("networks", _id), ("volumes", _created))
-            }  # fmt: skip
+                for kind, mark in DOCKER_MARKS
+            }
 
     def _firewall(self) -> None:
         self.problems += firewall.restore(self.filter)
@@ -136,7 +144,9 @@ class Rollback:
 
     def _now(self, name: str) -> str:
         path = self.run.file(name)
-        cache = next((p for p in map(self.run.file, ("now.jsonl", "after.jsonl", "before.jsonl")) if os.path.exists(p)), "")
+        cache = next(
+            (p for p in map(self.run.file, ("now.jsonl", "after.jsonl", "before.jsonl")) if os.path.exists(p)), ""
+        )
         Walk(self.scope, cache=list(read(cache)) if cache == path else read(cache)).write(path)
         return path
 
@@ -144,8 +154,8 @@ class Rollback:
         present = self._now("now.jsonl")
         if self.confirmed and not os.path.exists(self.manifest):
             found: list[str] = []
-            merge.write(merge.manifests(read(self.run.file("before.jsonl")), read(self.run.file("after.jsonl")), read(present),
-                                        conflict=found.append), self.manifest)  # fmt: skip
+            sides = (read(path) for path in (self.run.file("before.jsonl"), self.run.file("after.jsonl"), present))
+            merge.write(merge.manifests(*sides, conflict=found.append), self.manifest)
             self._keep_conflicts(found)
         self._restore(restore.differing(self.manifest, present))
 
@@ -163,17 +173,28 @@ class Rollback:
         small = [path for path in paths if not os.path.isfile(path) or os.path.getsize(path) <= CONFLICT_FILE]
         rsync.copy(self.store, sorted(small), source="/", target=place, scratch=self.run.file("copy.list"))
         for path in paths:
-            kept = "its present version is in %s" % (place + path) if path in small else "its present version was too large to keep"
+            kept = (
+                "its present version is in %s" % (place + path)
+                if path in small
+                else "its present version was too large to keep"
+            )
             self.conflicts.append("file %s was changed since the run: it is as before the run now, %s" % (path, kept))
 
     def _units(self) -> None:
-        if any(path.startswith(("/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/usr/lib/systemd/libsystemd")) for path in self.changed):
+        if any(
+            path.startswith(("/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/usr/lib/systemd/libsystemd"))
+            for path in self.changed
+        ):
             with contextlib.suppress(command.CommandFailed):
                 command.run(["systemctl", "daemon-reexec"], timeout=120)
         self.problems += units.reload()
         present = units.units()
-        failed = [name for name, unit in present.items() if unit.get("ActiveState") == "failed" and not units.ours(name)]
-        units.act("reset-failed", [name for name in failed if (self.units.get(name) or {}).get("ActiveState") != "failed"])
+        failed = [
+            name for name, unit in present.items() if unit.get("ActiveState") == "failed" and not units.ours(name)
+        ]
+        units.act(
+            "reset-failed", [name for name in failed if (self.units.get(name) or {}).get("ActiveState") != "failed"]
+        )
         reasons = units.to_restart(self.units, self.left_units, present, changed=self.changed, rebooted=self.rebooted)
         self.run.note(restarted=reasons)
         # What listens or triggers goes first: its service is started with it, or by it.
@@ -230,7 +251,9 @@ class Rollback:
             ("firewall", lambda: firewall.differences(self.filter, firewall.snapshot())),
         ]
         if not self.confirmed:
-            checks.append(("sockets", lambda: sockets.differences(read_json(self.run.file("sockets.json")), sockets.listening())))
+            checks.append(
+                ("sockets", lambda: sockets.differences(read_json(self.run.file("sockets.json")), sockets.listening()))
+            )
         if self.engine is not None:
             engine = self.engine
             checks.append(("containers", lambda: docker.differences(self.docker, docker.state(engine))))
@@ -248,16 +271,22 @@ class Rollback:
         # A step's complaint counts only when something is different in the end.
         residue = sorted(set(residue)) + sorted(set(self.problems)) if residue else []
         state = "rollback-incomplete" if residue else "rolled-back"
-        self.run.note(residue=residue, problems=sorted(set(self.problems)), conflicts=self.conflicts, ended_at=now(), step="",
-                      seconds=round(time.monotonic() - self.started, 3))  # fmt: skip
+        self.run.note(residue=residue, problems=sorted(set(self.problems)), conflicts=self.conflicts, ended_at=now(),
+                      step="", seconds=round(time.monotonic() - self.started, 3))  # fmt: skip
         self.run.move("rolling-back", state)
         self.store.clear_pending(self.run)
         if self.engine is not None:
             docker.drop_kept(self.run, self.engine)
         retain(self.store)
-        print("aisafe: run %s is %s" % (self.run.ident, state), flush=True)
+        _say("run %s is %s" % (self.run.ident, state))
         for line in residue:
-            print("aisafe: " + line, flush=True)
+            _say(line)
+
+
+def _say(text: str) -> None:
+    """For the journal, which may be what the run broke."""
+    with contextlib.suppress(OSError, ValueError):
+        print("aisafe: " + text, flush=True)
 
 
 def _same_filter(left: dict[str, Any], right: dict[str, Any]) -> bool:
@@ -279,6 +308,15 @@ def _id(thing: dict[str, Any]) -> Any:
 
 def _created(thing: dict[str, Any]) -> Any:
     return thing.get("CreatedAt")
+
+
+DOCKER_MARKS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("containers", _container_mark),
+    ("images", sorted),
+    ("networks", _id),
+    ("volumes", _created),
+)
+"""What shows of each kind of object that a run changed it."""
 
 
 def _wait_for_packages() -> None:

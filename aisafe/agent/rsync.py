@@ -13,7 +13,7 @@ OPTIONS = ("-aHAXS", "--numeric-ids", "--modify-window=-1")
 """Everything of an inode but its flags; times compared to the nanosecond."""
 
 PARTIAL, VANISHED = 23, 24
-"""Exit codes: some files could not be copied, or vanished (rsync(1), EXIT VALUES). The comparison afterwards decides."""
+"""Exit codes: some files could not be copied, or vanished (rsync(1), EXIT VALUES). A comparison decides afterwards."""
 
 COPY_TIME = 3600.0
 """Seconds that one copy may take."""
@@ -47,7 +47,7 @@ def install(store: Store) -> None:
 
 def _copy(source: str, target: str) -> None:
     shutil.copyfile(source, target + ".new")
-    os.chmod(target + ".new", 0o755)
+    os.chmod(target + ".new", 0o700)
     os.rename(target + ".new", target)
 
 

@@ -21,7 +21,21 @@ NARROW = (
 )  # fmt: skip
 """Covered in every run: configuration, local programs, cron tables, root's keys, units (enablement is files)."""
 
-WIDE = ("/usr", "/opt", "/root", "/home", "/srv", "/boot", "/var", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+WIDE = (
+    "/usr",
+    "/opt",
+    "/root",
+    "/home",
+    "/srv",
+    "/boot",
+    "/var",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+)
 """Covered as well when packages or commands of unknown effect are in the run."""
 
 LOOSE = ("/var/log", "/var/cache")
@@ -36,7 +50,6 @@ SHELLS = (
     "/var/cache/apt/archives",      # downloaded packages
     "/var/lib/systemd/timers", "/var/lib/systemd/timesync", "/var/lib/systemd/coredump", "/var/lib/systemd/backlight",
     "/var/lib/systemd/pstore", "/var/lib/systemd/ephemeral-trees", "/var/lib/private/systemd",
-    "/root/.ansible",               # ansible's own scratch files on the host
 )  # fmt: skip
 """Not covered unless a path below is named in the scope."""
 
@@ -74,7 +87,7 @@ class Scope:
         if path in self.roots:
             return "exact"
         if parent in ("exact", "loose"):
-            return "shell" if _scratch(path) else parent
+            return "" if _scratch(path) else parent
         return "way" if path in self.ways else ""
 
     def timed(self, path: str) -> bool:
@@ -94,7 +107,7 @@ class Scope:
 
 
 def within(path: str, root: str) -> bool:
-    return path == root or root == "/" or path.startswith(root + "/")
+    return root in (path, "/") or path.startswith(root + "/")
 
 
 def ancestors(path: str) -> list[str]:
@@ -116,15 +129,16 @@ def _real(path: str) -> str:
 
 
 def _scratch(path: str) -> bool:
-    """Ansible's own scratch directory in somebody's home."""
-    return os.path.basename(path) == ".ansible" and os.path.dirname(os.path.dirname(path)) == "/home"
+    """Ansible's own scratch directory in somebody's home: it comes with any login of ansible's, and is left alone."""
+    home = os.path.dirname(path)
+    return os.path.basename(path) == ".ansible" and (home == "/root" or os.path.dirname(home) == "/home")
 
 
 def live_data(covered: Iterable[str] = ("/var/lib", "/home", "/srv", "/opt", "/root")) -> dict[str, str]:
     """Data of running services: directory -> name of the process that has a file in it open for writing.
 
-    A rollback must not turn back what a database wrote for its users meanwhile, so a wide scope leaves these out, unless
-    the run names them. Below /var/lib the whole of a service's directory counts, elsewhere the file's own.
+    A rollback must not turn back what a database wrote for its users meanwhile, so a wide scope leaves these out,
+    unless the run names them. Below /var/lib the whole of a service's directory counts, elsewhere the file's own.
     """
     found: dict[str, str] = {}
     places = tuple(place + "/" for place in covered)
@@ -148,7 +162,9 @@ def _written(pid: str) -> list[str]:
         return []
     for name in names:
         try:
-            link = os.lstat(os.path.join(directory, name)).st_mode & stat.S_IWUSR  # proc(5): the link's mode is the fd's
+            link = (
+                os.lstat(os.path.join(directory, name)).st_mode & stat.S_IWUSR
+            )  # proc(5): the link's mode is the fd's
             path = os.readlink(os.path.join(directory, name)) if link else ""
         except OSError:
             continue

@@ -1,4 +1,4 @@
-"""Take a snapshot of the host and arm its switch: one operation under one lock, that leaves nothing behind when it fails."""
+"""Take a snapshot of the host and arm its switch: one operation under one lock; when it fails, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -147,7 +147,9 @@ class Arming:
             return
         started = time.monotonic()
         try:
-            self.gaps += docker.snapshot(self.store, self.run, Engine(timeout=120), images=self.images, save=self.save_images)
+            self.gaps += docker.snapshot(
+                self.store, self.run, Engine(timeout=120), images=self.images, save=self.save_images
+            )
         except EngineError as error:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.run.file("docker.json"))
@@ -182,7 +184,9 @@ class Arming:
         self.progress("copying %d entries, %.1f MiB" % (walk.entries, walk.bytes / (1 << 20)))
         scope.shells.update(walk.mounts)
         links = ["--link-dest=" + previous.file("tree")] if previous else []
-        rsync.copy(self.store, self._paths(manifest), source="/", target=tree, scratch=run.file("copy.list"), options=links)
+        rsync.copy(
+            self.store, self._paths(manifest), source="/", target=tree, scratch=run.file("copy.list"), options=links
+        )
         clock = self._timed("copy", clock)
         self.progress("comparing the copy with the host")
         cache = read(previous.file("tree.jsonl")) if previous else ()
@@ -227,7 +231,7 @@ class Arming:
             self._again(scope, manifest, tree, racing)
         shown = ", ".join(racing[:5]) + (" and %d more" % (len(racing) - 5) if len(racing) > 5 else "")
         raise AgentFailure("racing", "Files change while the snapshot is taken: %s." % shown,
-                           fix="Stop what writes there (another run, an editor, a service), and run again.")  # fmt: skip
+                           fix="Stop what writes there (another run, an editor, a service); run again.")  # fmt: skip
 
     def _again(self, scope: Scope, manifest: str, tree: str, racing: list[str]) -> None:
         for path in sorted(racing, key=len, reverse=True):
@@ -240,7 +244,9 @@ class Arming:
         Walk(scope, cache=list(read(manifest))).write(manifest)
         wanted = set(racing) | {os.path.dirname(path) for path in racing}
         paths = [entry["p"] for entry in read(manifest) if entry["p"] in wanted]
-        rsync.copy(self.store, paths, source="/", target=tree, scratch=self.run.file("copy.list"), options=["--ignore-times"])
+        rsync.copy(
+            self.store, paths, source="/", target=tree, scratch=self.run.file("copy.list"), options=["--ignore-times"]
+        )
         Walk(scope, root=tree, cache=list(read(self.run.file("tree.jsonl")))).write(self.run.file("tree.jsonl"))
 
     def _named(self, path: str) -> bool:

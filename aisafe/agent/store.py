@@ -1,12 +1,12 @@
 """Where the guard keeps its things on the host: paths, the lock, atomic writes, and the state of each run.
 
-    /var/lib/aisafe            0711  others may pass through to bin/, nothing more: runs/ holds copies of /etc/shadow
-    ├── bin/                   0755  the agents, the shell wrapper, a private rsync
-    ├── lib/                   0700  what the private rsync needs
-    ├── lock                   0600  one flock for every operation that changes something; its text says who holds it
-    ├── pending -> runs/ID           an armed run, or one whose rollback has not ended
-    └── runs/ID/               0700  is-STATE (the decision), state.json (its story), manifests, tree/, docker/ …
-    /run/aisafe                0755  gone after a boot: the control groups that the run's processes join
+/var/lib/aisafe            0711  others may pass through to bin/, nothing more: runs/ holds copies of /etc/shadow
+├── bin/                   0755  the agents, the shell wrapper, a private rsync
+├── lib/                   0700  what the private rsync needs
+├── lock                   0600  one flock for every operation that changes something; its text says who holds it
+├── pending -> runs/ID           an armed run, or one whose rollback has not ended
+└── runs/ID/               0700  is-STATE (the decision), state.json (its story), manifests, tree/, docker/ …
+/run/aisafe                0755  gone after a boot: the control groups that the run's processes join
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ class Store:
         self.pending = os.path.join(base, "pending")
 
     def prepare(self) -> None:
-        for path, mode in ((self.base, 0o711), (self.bin, 0o755), (self.lib, 0o700), (self.runs, 0o700), (self.runtime, 0o755)):  # fmt: skip
+        modes = {self.base: 0o711, self.bin: 0o755, self.lib: 0o700, self.runs: 0o700, self.runtime: 0o755}
+        for path, mode in modes.items():
             os.makedirs(path, mode=mode, exist_ok=True)
             if os.stat(path).st_mode & 0o7777 != mode:
                 os.chmod(path, mode)

@@ -35,7 +35,7 @@ def units(bus: Bus | None = None) -> dict[str, dict[str, Any]]:
             if isinstance(answer, BusError):
                 raise AgentFailure("no-systemd", "systemd refused to list its units: %s" % answer)
         loaded = [row[0] for row in listed[0] if _kind(row[0]) in KINDS]
-        masked, waiting = _installed(search[0], set(loaded))
+        masked, waiting, aliases = _installed(search[0], set(loaded))
         found = {name: _unit(dict(values)) for name, values in _ask_loaded(own, loaded)}
         for name, values in _ask_others(own, waiting):
             if values.get("Id", name) not in found:
@@ -49,6 +49,11 @@ def units(bus: Bus | None = None) -> dict[str, dict[str, Any]]:
         found.setdefault(
             name, _unit({"Id": name, "LoadState": "masked", "UnitFileState": "masked", "FragmentPath": path})
         )
+    for alias, name in aliases.items():
+        if name in found and found[name]["load_state"] == "masked":
+            found.setdefault(alias, _unit({"Id": alias, "LoadState": "masked", "UnitFileState": "masked"}))
+        elif name in found:
+            found[name]["aliases"] = sorted({alias, *found[name]["aliases"]})
     return {
         name: unit for name, unit in sorted(found.items())
         if unit["load_state"] != "not-found" or unit["active_state"] not in ("inactive", "failed")
@@ -59,14 +64,15 @@ def _kind(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def _installed(directories: Iterable[str], loaded: set[str]) -> tuple[dict[str, str], list[str]]:
+def _installed(directories: Iterable[str], loaded: set[str]) -> tuple[dict[str, str], list[str], dict[str, str]]:
     """What lies in the unit search path (systemd.unit(5)) and is not loaded: masked name -> path, and the other names.
 
-    Aliases (a link to a unit of another name) are left out: the unit that they name tells them.
+    An alias, a link to a unit of another name, is no unit of its own (the third answer: alias -> unit).
     """
     seen: set[str] = set()
     masked: dict[str, str] = {}
     others: list[str] = []
+    aliases: dict[str, str] = {}
     for directory in directories:
         try:
             names = os.listdir(directory)
@@ -84,7 +90,9 @@ def _installed(directories: Iterable[str], loaded: set[str]) -> tuple[dict[str, 
                 masked[name] = path
             elif os.path.basename(target) == name or "@" in name:
                 others.append(name)
-    return masked, sorted(others)
+            else:
+                aliases[name] = os.path.basename(target)
+    return masked, sorted(others), aliases
 
 
 def _ask_loaded(bus: Bus, names: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:

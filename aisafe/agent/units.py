@@ -69,7 +69,9 @@ def restless(name: str, unit: Unit) -> bool:
     if ours(name) or name.startswith(("user@", "user-runtime-dir@", "session-")):
         return True
     if name.endswith(".mount"):
-        return name.startswith(("var-lib-docker-", "run-docker-", "run-user-", "var-lib-containers-", "run-credentials-"))
+        return name.startswith(
+            ("var-lib-docker-", "run-docker-", "run-user-", "var-lib-containers-", "run-credentials-")
+        )
     if unit.get("Type") == "dbus" and unit.get("UnitFileState") == "static":
         return True
     triggers = unit.get("TriggeredBy", "").split()
@@ -82,8 +84,7 @@ def to_stop(before: Units, now: Units) -> list[str]:
     """Units that run now and did not before."""
     return sorted(
         name for name, unit in now.items()
-        if up(unit) and not up(before.get(name)) and unit.get("LoadState") in ("loaded", "not-found", "masked", "bad-setting", "error")
-        and not restless(name, unit) and unit.get("SubState") != "auto-restart-queued"
+        if up(unit) and not up(before.get(name)) and not restless(name, unit)
     )  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def _changed_state(old: Unit, left: Unit) -> bool:
 
 
 class Owned:
-    """Which of the changed files belong to a unit: its package's configuration, its own directory of /etc, its programs."""
+    """Which changed files belong to a unit: its package's configuration, its own directory of /etc, its programs."""
 
     LISTS = "/var/lib/dpkg/info"
     SHARED = frozenset(

@@ -1,7 +1,7 @@
 """The dead-man's switch: permanent units, the deadline, the loop that waits for it, and the run's control group.
 
-The deadline counts in CLOCK_BOOTTIME (clock_gettime(2)), so setting the clock moves nothing. It is a loop in a service of
-its own and not a timer: every daemon-reload pushes an OnActiveSec= timer back (systemd issue; 18 s late in a 12 s test).
+The deadline counts in CLOCK_BOOTTIME (clock_gettime(2)), so setting the clock moves nothing. It is a loop in a service
+of its own and not a timer: every daemon-reload pushes an OnActiveSec= timer back (18 s late in a 12 s test).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import time
+import traceback
 from typing import Any, Callable
 
 from . import command
@@ -33,7 +34,8 @@ StartLimitIntervalSec=0
 """
 UNITS = {
     # simple and not oneshot: systemd before 244 allows no Restart= with oneshot.
-    "aisafe-rollback.service": _HEAD % "aisafe: undo an unconfirmed run" + """After=local-fs.target docker.service
+    "aisafe-rollback.service": _HEAD % "aisafe: undo an unconfirmed run"
+    + """After=local-fs.target docker.service
 RefuseManualStop=yes
 
 [Service]
@@ -43,9 +45,10 @@ Restart=on-failure
 RestartSec=1
 OOMScoreAdjust=-900
 """,
-    # RefuseManualStop: a play that stops `aisafe-*` stops nothing; it ends by itself when its run is not armed any more, and
-    # is started anew (Restart=always) for the next one, which the condition allows only while there is one.
-    "aisafe-watchdog.service": _HEAD % "aisafe: wait for the word of the controller" + """RefuseManualStop=yes
+    # RefuseManualStop: a play that stops `aisafe-*` stops nothing; it ends by itself when its run is not armed any more,
+    # and is started anew (Restart=always) for the next one, which the condition allows only while there is one.
+    "aisafe-watchdog.service": _HEAD % "aisafe: wait for the word of the controller"
+    + """RefuseManualStop=yes
 
 [Service]
 Type=simple
@@ -55,7 +58,8 @@ RestartSec=200ms
 TimeoutStopSec=10
 OOMScoreAdjust=-900
 """,
-    "aisafe-boot.service": _HEAD % "aisafe: go on with an unconfirmed run after a boot" + """After=local-fs.target docker.service
+    "aisafe-boot.service": _HEAD % "aisafe: go on with an unconfirmed run after a boot"
+    + """After=local-fs.target docker.service
 
 [Service]
 Type=oneshot
@@ -160,11 +164,11 @@ def left(run: Run) -> float | None:
     return float(deadline["at"]) - boottime() if deadline["boot_id"] == boot_id() else None
 
 
-def watch(run: Run, rollback: Callable[[], object]) -> None:
+def watch(run: Run, rollback: Callable[[], object]) -> int:
     """Wait until the run is confirmed, or its deadline is over; then roll back, in this very process.
 
-    Nothing is asked of systemd before: it may be busy (60 daemon-reloads put its answers off by 20 s), and the interpreter's
-    files may be what the run broke, while those of this process are loaded already.
+    Nothing is asked of systemd before: it may be busy (60 daemon-reloads put its answers off by 20 s), and the files of
+    the interpreter may be what the run broke, while those of this process are loaded already.
     """
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -172,7 +176,7 @@ def watch(run: Run, rollback: Callable[[], object]) -> None:
     write(run.file("watching"), "%d" % os.getpid())
     while run.state == "armed":
         if asked and _stopping():
-            return
+            return 0
         asked.clear()
         remaining = left(run)
         if remaining is None:
@@ -180,7 +184,8 @@ def watch(run: Run, rollback: Callable[[], object]) -> None:
         if remaining > 0:
             time.sleep(min(LOOK, remaining))
             continue
-        run.note(source="watchdog", reason="the deadline passed without a word from the controller")
+        if not run.record.get("source"):
+            run.note(source="watchdog", reason="the deadline passed without a word from the controller")
         rollback()
     while run.state == "rolling-back" and not (asked and _stopping()):
         time.sleep(LOOK)  # whatever ends the rollback unit for good, a play included, it begins again
@@ -188,6 +193,49 @@ def watch(run: Run, rollback: Callable[[], object]) -> None:
             if command.outcome(["systemctl", "is-active", "aisafe-rollback.service"]).stdout.strip() == "inactive":
                 start_rollback()
                 time.sleep(GRACE)
+    return 0
+
+
+def detached(work: Callable[[], int]) -> int:
+    """Do the work in a child outside of the unit's control group, and wait for it; its exit code.
+
+    Without its unit files, which a run may have deleted, our units obey any ``systemctl stop``: that ends this process
+    then, and not the child.
+    """
+    child = os.fork()
+    if child:
+        status = os.waitpid(child, 0)[1]
+        for place in _refuges():
+            with contextlib.suppress(OSError):  # another one is still in it
+                os.rmdir(place)
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1
+    code = 1
+    try:
+        os.setsid()
+        escape()
+        code = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def escape() -> None:
+    """Leave the unit's control group for one beside PID 1's (cgroups(7)). What cannot be left is only less safe."""
+    for place in _refuges():
+        with contextlib.suppress(OSError):
+            os.makedirs(place, exist_ok=True)
+            with open(place + "/cgroup.procs", "w") as procs:
+                procs.write(str(os.getpid()))
+
+
+def _refuges() -> list[str]:
+    """One on cgroup v2; on v1 systemd's own hierarchy, and the unified one where both are mounted."""
+    with open("/proc/1/cgroup") as text:
+        groups = dict(line.rstrip("\n").split(":", 2)[1:] for line in text)
+    bases = (("", "/sys/fs/cgroup"), ("", "/sys/fs/cgroup/unified"), ("name=systemd", "/sys/fs/cgroup/systemd"))
+    above = [base + os.path.dirname(groups[name]).rstrip("/") for name, base in bases if name in groups]
+    return [place + "/aisafe-guard" for place in above if os.path.exists(place + "/cgroup.procs")]
 
 
 def _stopping() -> bool:

@@ -274,7 +274,7 @@ def compared(
     for key in ("command", "entrypoint"):
         yield key, () if same else (Difference(what=key),)
     for key in ("published_ports", "ports"):
-        yield key, _published(order, container)
+        yield key, _published(order, container, ipv6=not order.ports or store.ipv6())
     yield "network_mode", _differs("network_mode", _network(order.network_mode), _network(container.network_mode))
     yield "networks", _differs("networks", _network(order.network_mode), _network(container.network_mode))
     yield "restart_policy", _differs("restart_policy", order.restart_policy, container.restart_policy)
@@ -311,8 +311,8 @@ def _network(mode: str) -> str:
     return "default" if mode in _DEFAULT_NETWORKS else mode
 
 
-def _published(order: ContainerOrder, container: Container) -> tuple[Difference, ...]:
-    wanted = {(port.socket, port.container_port) for port in published_sockets(order.ports)}
+def _published(order: ContainerOrder, container: Container, *, ipv6: bool) -> tuple[Difference, ...]:
+    wanted = {(port.socket, port.container_port) for port in published_sockets(order.ports, ipv6=ipv6)}
     there = {(port.socket, port.container_port) for port in container.ports}
     plain = {(socket.protocol, socket.address, socket.port, inner) for socket, inner in there}
     missing = [socket for socket, inner in wanted

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
+from aisafe.effects.filetree import FileTree
 from aisafe.effects.services import (
     container_listening,
     container_service,
@@ -56,13 +57,24 @@ class ContainerStore:
     ``images``, ``networks`` and ``volumes`` are what the engine has now.
     """
 
-    def __init__(self, state: HostState) -> None:
+    def __init__(self, state: HostState, files: FileTree) -> None:
         self._state = state
+        self._files = files
         self._now: dict[str, PredictedContainer] = {}
         self._recipes: dict[str, ImageRecipe] = {}
         self.images: list[Image] = list(state.images)
         self.networks: set[str] = set(state.networks)
         self.volumes: set[str] = set(state.volumes)
+
+    @property
+    def engine(self) -> sockets.Engine:
+        """What decides on which sockets a container listens."""
+        return sockets.Engine(images=tuple(self.images), ipv6=self.ipv6)
+
+    def ipv6(self) -> bool:
+        """Whether the engine publishes ports on IPv6 as well."""
+        table = self._files.get("/proc/net/if_inet6")
+        return sockets.publishes_ipv6(table.text, seen=table.kind != "unseen")
 
     @property
     def blind(self) -> str:
@@ -128,7 +140,7 @@ class ContainerStore:
     ) -> tuple[Effect, ...]:
         """Make the container that ``order`` asks for, in place of one of that name."""
         before = self.get(name)
-        found = sockets.of_order(replace(order, name=name), images=self.images)
+        found = sockets.of_order(replace(order, name=name), engine=self.engine)
         container = self._container(order, name, running=running)
         self._become(call, name, container, found, order=order)
         holder = Holder(kind="container", name=name)
@@ -233,8 +245,8 @@ class ContainerStore:
 
     def services(self, units: UnitStore) -> tuple[Service, ...]:
         """Every container that runs, would start at boot, or was touched; but those that a unit runs belong to it."""
-        docker = docker_at_boot({name: units.get(name).unit for name in ("docker.service", "docker.socket")})
-        owned = started_by_units(units.get(name).unit for name in units.names() if name.endswith(".service"))
+        known = {name: units.get(name).unit for name in units.names() if name.endswith((".service", ".socket"))}
+        docker, owned = docker_at_boot(known), started_by_units(known.values())
         found = []
         for name in dict.fromkeys((*self._state.containers, *self._now)):
             there = self.get(name)
@@ -248,8 +260,8 @@ class ContainerStore:
             service = container_service(shown, there.listening, self.images, at_boot=boots)
             recipe = self.recipe(shown.image)
             if there.order is not None and recipe is not None:
-                known = identity.of_order(there.order, recipe)
-                service = replace(service, program=known.program or service.program, evidence=known.evidence)
+                built = identity.of_order(there.order, recipe)
+                service = replace(service, program=built.program or service.program, evidence=built.evidence)
             found.append(
                 replace(
                     service, active=there.active, at_boot=boots, certainty=there.certainty,
@@ -261,10 +273,11 @@ class ContainerStore:
 
     def _container(self, order: ContainerOrder, name: str, *, running: bool) -> Container:
         image = self.image(order.image)
+        ports = published_sockets(order.ports, ipv6=not order.ports or self.ipv6())
         return Container(
             name=name, id=NEW, image=order.image, image_id=image.id if image else "",
             state="running" if running else "created", restart_policy=order.restart_policy or "no",
-            network_mode=order.network_mode or "default", networks=order.networks, ports=published_sockets(order.ports),
+            network_mode=order.network_mode or "default", networks=order.networks, ports=ports,
             exposed=(*order.exposed, *(image.exposed if image else ())), mounts=order.mounts, labels=order.labels,
             command=sockets.argv_of(order, image), environment_names=tuple(order.environment),
         )  # fmt: skip

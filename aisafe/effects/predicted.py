@@ -49,8 +49,8 @@ class PredictedHost:
         self._blind: dict[BlindSpot, None] = {}
         self._effects: list[Effect] = []
         self.files = FileTree(read, self.blind)
-        self.units = UnitStore(state, self.files)
-        self.containers = ContainerStore(state)
+        self.containers = ContainerStore(state, self.files)
+        self.units = UnitStore(state, self.files, lambda: self.containers.engine)
 
     # Files
 

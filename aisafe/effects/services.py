@@ -41,7 +41,7 @@ def live_unit(unit: Unit, state: HostState) -> Service:
             inner = Holder(kind="container", name=order.name)
             found = found.with_others(sockets.live_sockets(state, inner))
     else:
-        found = sockets.of_unit(unit, images=state.images)
+        found = sockets.of_unit(unit, engine=sockets.Engine(images=state.images))
     at_boot = starts_at_boot(unit, state.units)
     return replace(unit_service(unit, found, at_boot=at_boot), live=unit.active, pid=unit.main_pid)
 
@@ -79,9 +79,7 @@ def container_listening(
     )  # fmt: skip
 
 
-def container_service(
-    container: Container, found: Listening, images: Iterable[Image], *, at_boot: bool
-) -> Service:
+def container_service(container: Container, found: Listening, images: Iterable[Image], *, at_boot: bool) -> Service:
     """The service that a container is, with what it listens on."""
     image = sockets.image_named(container.image_id or container.image, images)
     name = container.image if not container.image.startswith("sha256:") or not image else "".join(image.tags[:1])

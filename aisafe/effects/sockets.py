@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from aisafe.effects import identity
@@ -18,6 +19,28 @@ from aisafe.model import Holder, HostState, Image, PublishedPort, Socket, Unit
 ONE_SHOT = ("oneshot",)
 UNKNOWN_PART = "⟦"
 """Begins the part of a text that only the run knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What of the container engine matters for sockets: its images, and whether it publishes on IPv6 too.
+
+    ``ipv6`` is asked only when a port is published, since the answer may have to be read from the host.
+    """
+
+    images: tuple[Image, ...] = ()
+    ipv6: Callable[[], bool] = lambda: True
+
+
+ANY_ENGINE = Engine()
+
+
+def publishes_ipv6(table: str | None, *, seen: bool) -> bool:
+    """Whether Docker opens published ports on [::] as well: where it can bind [::1] (libnetwork, IsV6Listenable).
+
+    ``table``: /proc/net/if_inet6, where the host has IPv6; ``seen`` False: it could not be looked at.
+    """
+    return not seen or (table is not None and "00000000000000000000000000000001" in table)
 
 
 def live_sockets(state: HostState, holder: Holder) -> Listening:
@@ -45,7 +68,7 @@ def environment_of(unit: Unit, read: Reader) -> tuple[dict[str, str], str]:
 
 
 def of_unit(
-    unit: Unit, *, read: Reader = UNREAD, images: Iterable[Image] = (), held_by_sockets: Iterable[Socket] = ()
+    unit: Unit, *, read: Reader = UNREAD, engine: Engine = ANY_ENGINE, held_by_sockets: Iterable[Socket] = ()
 ) -> Listening:
     """Where ``unit`` would listen when started, from its definition.
 
@@ -60,7 +83,7 @@ def of_unit(
     result = Listening()
     for command in unit.commands:
         argv = expand_variables(command, environment)
-        result = result.with_others(_of_command(unit, argv, environment, program, read=read, images=images))
+        result = result.with_others(_of_command(unit, argv, environment, program, read=read, engine=engine))
     if not unit.commands:
         result = Listening(known=False, why=f"{unit.name} has no ExecStart= that could be read")
     names_environment = any("$" in word for command in unit.commands for word in command)
@@ -82,14 +105,14 @@ def _of_command(
     program: identity.Identity,
     *,
     read: Reader,
-    images: Iterable[Image],
+    engine: Engine,
 ) -> Listening:
     inner = executed(argv)
     if any(UNKNOWN_PART in word for word in argv):
         return Listening(known=False, why=f"a part of ExecStart= of {unit.name} is known only in the run")
     order = parse(inner.argv)
     if order is not None:
-        found = of_order(order, images=images)
+        found = of_order(order, engine=engine)
         note = f"published by container {order.name or order.image} that {unit.name} runs"
         return Listening(sockets=found.sockets, known=found.known, evidence=(*found.evidence, note), why=found.why)
     client = subcommand(inner.argv)
@@ -129,11 +152,11 @@ def _of_socket_unit(unit: Unit) -> Listening:
     )
 
 
-def of_order(order: ContainerOrder, *, images: Iterable[Image] = (), read: Reader = UNREAD) -> Listening:
+def of_order(order: ContainerOrder, *, engine: Engine = ANY_ENGINE, read: Reader = UNREAD) -> Listening:
     """Where a container would listen: what it publishes; with the host's network, what its program opens."""
-    image = image_named(order.image, images)
+    image = image_named(order.image, engine.images)
     argv = argv_of(order, image)
-    ports = published_sockets(order.ports)
+    ports = published_sockets(order.ports, ipv6=not order.ports or engine.ipv6())
     result = of_container(
         name=order.name or order.image, network_mode=order.network_mode, ports=ports, argv=argv, image_name=order.image,
         exposed=(*order.exposed, *(image.exposed if image else ())), environment=order.environment, read=read,

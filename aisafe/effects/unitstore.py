@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,7 @@ from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import full_name
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package
-from aisafe.model import Action, Certainty, Effect, Holder, HostState, Image, TaskRef, Unit
+from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
@@ -61,14 +61,14 @@ class _Now:
 class UnitStore:
     """Units by full name. Each verb returns the effects it has: none, when the unit is so already."""
 
-    def __init__(self, state: HostState, files: FileTree) -> None:
+    def __init__(self, state: HostState, files: FileTree, engine: Callable[[], sockets.Engine]) -> None:
+        self._engine = engine
         self._state = state
         self._files = files
         self._definitions = UnitFiles(state, files)
         self._now: dict[str, _Now] = {}
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
-        self._images: tuple[Image, ...] = state.images
 
     def names(self) -> tuple[str, ...]:
         """Every unit that is known, live or from the run."""
@@ -260,16 +260,12 @@ class UnitStore:
         """Configuration files as they are now on the predicted host."""
         return Reader(text=self._text, names=self._names)
 
-    def holders(self, name: str) -> tuple[Holder, ...]:
-        """The unit itself, and the container that its ExecStart= runs."""
-        return self._holders(self.get(name).unit)
-
     def _computed(self, unit: Unit, read: Reader) -> Listening:
         passed = [
             socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
             for socket in sockets.of_unit(self.get(other).unit).sockets
         ]  # fmt: skip
-        return sockets.of_unit(unit, read=read, images=self._images, held_by_sockets=passed)
+        return sockets.of_unit(unit, read=read, engine=self._engine(), held_by_sockets=passed)
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -278,6 +274,7 @@ class UnitStore:
         return found
 
     def _holders(self, unit: Unit) -> tuple[Holder, ...]:
+        """The unit itself, and the container that its ExecStart= runs."""
         order = identity.container_of_unit(unit)
         inner = (Holder(kind="container", name=order.name),) if order is not None and order.name else ()
         return (Holder(kind="unit", name=unit.name), *inner)
@@ -327,13 +324,12 @@ class UnitStore:
         unit = there.unit
         stale = there.pending is not None and essence(there.pending) != essence(unit)
         found = self.listening(unit.name)
-        frees = tuple(holder for holder in self._holders(unit)[1:] if action == "restart")
+        frees = self._holders(unit)[1:] if action == "restart" else ()
         self._loaded.setdefault(unit.name, self._current(unit.name))
         stays = unit.type != "oneshot" or self._definitions.remains(unit.name)
         self._become(call, unit.name, active=stays, listening=found)
-        notes = ["; ".join(found.evidence) or found.why]
-        if stale:
-            notes.append("its unit file was changed without daemon_reload, so systemd uses the old one")
+        old = "its unit file was changed without daemon_reload, so systemd uses the old one" if stale else ""
+        notes = ["; ".join(found.evidence) or found.why, old]
         return (
             self._effect(
                 call, action, unit.name, sure=sure, why=why, listening=found, frees=frees,

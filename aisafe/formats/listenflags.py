@@ -161,6 +161,7 @@ def _apply(roles: dict[str, _Role], given: Iterable[tuple[Setting, str, str]]) -
         if setting.part == "address":
             texts = [text for text in re.split(r"[,\s]+", value.strip()) if text]
             role.whole = [*(role.whole if setting.role in fresh else []), *texts]
+            role.port = role.port if texts else None
             fresh.add(setting.role)
         elif setting.part == "port":
             role.port, role.whole = value.strip(), []
@@ -176,10 +177,7 @@ def _sockets(role: _Role) -> list[Socket]:
     protocol: Protocol = "udp" if role.udp else "tcp"
     default = int(role.port) if role.port and role.port.isdigit() else None
     if role.whole:
-        found = [
-            listen_address(_without_scheme(text), protocol=protocol, default_port=default)
-            for text in role.whole
-        ]
+        found = [listen_address(_without_scheme(text), protocol=protocol, default_port=default) for text in role.whole]
         return [socket for socket in found if socket is not None]
     if role.port is None or role.port == "0":
         return []
@@ -206,7 +204,12 @@ def _from_flags(program: Program, argv: tuple[str, ...]) -> Iterable[tuple[Setti
             continue
         for setting in table.get(_flag(option), ()):
             if setting.part == "off" or value is not None:
-                yield setting, value or "", f"{option}={value}" if value is not None else option
+                yield setting, value or "", _shown(argv[position], value)
+
+
+def _shown(word: str, value: str | None) -> str:
+    """An option as it was written: ``--port=80``, ``--port 80``, ``-p80``."""
+    return word if value is None or word.endswith(value) else f"{word} {value}"
 
 
 def _flag(option: str) -> str:
@@ -248,11 +251,11 @@ def _unknown_program(argv: tuple[str, ...]) -> Listening:
     sockets: dict[Socket, str] = {}
     hosts: list[str] = []
     ports: list[tuple[int, str]] = []
-    for option, value, _ in options(argv):
+    for option, value, position in options(argv):
         name = _flag(option).lower()
         if value is None or len(name) < 2:
             continue
-        shown = f"{option}={value}"
+        shown = _shown(argv[position], value)
         if name in PORT_FLAGS and value.isdigit():
             ports.append((int(value), shown))
             continue

@@ -26,14 +26,15 @@ class PortSpec:
     address: Address | None = None
     protocol: Protocol = "tcp"
 
-    def published(self) -> tuple[PublishedPort, ...]:
+    def published(self, *, ipv6: bool = True) -> tuple[PublishedPort, ...]:
         """The sockets that the engine opens: one a family when no address is given, none for a port of its choice.
 
-        Docker's proxy listens on 0.0.0.0 and on [::], the latter for IPv6 only.
+        Docker's proxy listens on 0.0.0.0 and on [::], the latter for IPv6 only, and only where the host can (``ipv6``).
         """
         if self.host_port is None:
             return ()
-        addresses = (ANY4, ANY6) if self.address is None else (self.address,)
+        both = (ANY4, ANY6) if ipv6 else (ANY4,)
+        addresses: tuple[Address, ...] = both if self.address is None else (self.address,)
         return tuple(
             PublishedPort(
                 socket=Socket(
@@ -102,8 +103,9 @@ def parse_published(text: str) -> tuple[PortSpec, ...]:
     )
 
 
-def published_sockets(specs: Iterable[PortSpec]) -> tuple[PublishedPort, ...]:
-    return tuple(dict.fromkeys(port for spec in specs for port in spec.published()))
+def published_sockets(specs: Iterable[PortSpec], *, ipv6: bool = True) -> tuple[PublishedPort, ...]:
+    """All sockets that the engine opens for ``specs``."""
+    return tuple(dict.fromkeys(port for spec in specs for port in spec.published(ipv6=ipv6)))
 
 
 def listen_address(text: str, *, protocol: Protocol = "tcp", default_port: int | None = None) -> Socket | None:

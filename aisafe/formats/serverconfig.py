@@ -129,9 +129,8 @@ def _nginx(text: str, path: str, read: Reader) -> Found:
     """``listen`` of every server block, with includes (nginx, ngx_http_core_module and ngx_stream_core_module)."""
     found = list(_nginx_listens(text, path, read, 0))
     whole = Setting(role="http", part="address")
-    off = Setting(role="http", part="off")
     stays = [(whole, value, where) for value, where in found]
-    return [*stays, (Setting(role="http6", part="off"), "", "")] if stays else [(off, "", f"no server block in {path}")]
+    return [(Setting(role=role, part="off"), "", f"no server block in {path}") for role in ("http", "http6")] + stays
 
 
 def _nginx_listens(text: str, path: str, read: Reader, level: int) -> Iterator[tuple[str, str]]:

@@ -70,7 +70,7 @@ def _load(kind: Any, data: Any, where: str) -> Any:
         if not isinstance(data, Mapping):
             raise ValueError(f"{where}: expected an object, not {type(data).__name__}")
         return {key: _load(args[1], item, f"{where}[{key!r}]") for key, item in data.items()}
-    if kind is datetime:
+    if kind is datetime and isinstance(data, str):
         return datetime.fromisoformat(data)
     if kind is float and isinstance(data, int):
         return float(data)
@@ -84,7 +84,7 @@ def _load(kind: Any, data: Any, where: str) -> Any:
 def _load_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
     if data is None and type(None) in args:
         return None
-    if set(args) == {IPv4Address, IPv6Address}:
+    if set(args) == {IPv4Address, IPv6Address} and isinstance(data, str):
         return ip_address(data)
     problem: ValueError | None = None
     for option in args:

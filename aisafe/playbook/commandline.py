@@ -123,7 +123,7 @@ def _read(arguments: Sequence[str]) -> Iterable[Word]:
             name, equals, value = word.partition("=")
             name = _complete(name)
             if name in FLAGS and equals:
-                raise UsageError(f"The option {name} takes no value, but got {word}.")
+                raise UsageError(f"The option {name} takes no value, but got {word}.", fix=f"Write {name} alone.")
             if name in TAKES_VALUE and not equals:
                 value = _value(arguments, index, name)
                 index += 1
@@ -140,14 +140,17 @@ def _read(arguments: Sequence[str]) -> Iterable[Word]:
                     yield Word(name, value, start, index)
                     break
                 else:
-                    raise UsageError(f"Unknown option {name} in {word}.", fix="See ansible-playbook --help.")
+                    where = f" in {word}" if word != name else ""
+                    raise UsageError(f"Unknown option {name}{where}.", fix="See ansible-playbook --help.")
         else:
             yield Word("", word, start, index)
 
 
 def _value(arguments: Sequence[str], index: int, name: str) -> str:
     if index >= len(arguments):
-        raise UsageError(f"The option {name} needs a value, and the command line ends there.")
+        raise UsageError(
+            f"The option {name} needs a value, and the command line ends there.", fix=f"Write {name} VALUE."
+        )
     return arguments[index]
 
 

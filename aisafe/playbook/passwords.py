@@ -56,7 +56,11 @@ def ask_all(line: CommandLine, environ: Mapping[str, str], cwd: Path, ask: Ask) 
         if ask_vault:
             vault["default"] = ask("Vault password: ")
     except EOFError:
-        raise UsageError("A password was asked for, but there is nothing to read it from (end of input).") from None
+        raise UsageError(
+            "A password was asked for, but there is nothing to read it from (end of input).",
+            fix="Run it on a terminal, or give a file: --become-password-file, --connection-password-file, "
+            "--vault-password-file.",
+        ) from None
     return Passwords(connection=connection, become=become, vault=vault)
 
 

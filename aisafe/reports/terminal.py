@@ -95,11 +95,15 @@ def _host(names: list[str], forecast: HostForecast, state: HostState | None, *, 
         head.append(", changes nothing" if not gaps else "", "green")
     parts: list[RenderableType] = [head]
     if effects:
-        parts += [Padding(_counts(effects), (0, 0, 0, 2)), Padding(_effects(effects, view.verbosity), (0, 0, 0, 4))]
+        parts += [Padding(_counts(effects), (0, 0, 0, 2)), Padding(_effects(effects, view.verbosity, unseen=_unseen(state)), (0, 0, 0, 4))]
     if forecast.claims:
         parts += [Padding(Text("sockets it holds at the end", style="bold"), (0, 0, 0, 2))]
         parts += [Padding(_claims(forecast.claims, state), (0, 0, 0, 4))]
     return Group(*parts, "")
+
+
+def _unseen(state: HostState | None) -> bool:
+    return state is not None and any(spot.kind == "host" for spot in state.blind_spots)
 
 
 def _counts(effects: tuple[Effect, ...]) -> Text:
@@ -110,7 +114,8 @@ def _counts(effects: tuple[Effect, ...]) -> Text:
     return Text.assemble(("changes ", "bold"), ", ".join(words))
 
 
-def _effects(effects: tuple[Effect, ...], verbosity: int) -> RenderableType:
+def _effects(effects: tuple[Effect, ...], verbosity: int, *, unseen: bool) -> RenderableType:
+    """``unseen``: the whole host could not be seen; why stands in its finding, and not once more at each effect."""
     shared = posixpath.commonpath([f"./{posixpath.dirname(effect.task.path)}" for effect in effects])
     shown = effects if verbosity or len(effects) <= SHOWN_EFFECTS + 1 else effects[:SHOWN_EFFECTS]
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -123,7 +128,7 @@ def _effects(effects: tuple[Effect, ...], verbosity: int) -> RenderableType:
         name = _text(effect.name)
         if effect.certainty != "certain":
             mark, style = "?", "yellow"
-            name.append(f" ({clean(effect.certainty + (f': {effect.why}' if effect.why else ''))})", "yellow")
+            name.append(f" ({clean(effect.certainty + (f': {effect.why}' if effect.why and not unseen else ''))})", "yellow")
         if not effect.reversible:
             name.append(" (cannot be undone)", "red")
         path = posixpath.relpath(f"./{effect.task.path}", shared) if effect.task.path else ""
@@ -258,7 +263,8 @@ def _closing(view: View) -> RenderableType:
         line.append(f"Can be undone: {undone} of {_plural(len(effects), 'effect')}. ")
     if not view.forecast.complete:
         line.append("The forecast ends before the play does.", "red")
-    parts: list[RenderableType] = [Text.assemble(_headline(view), f"  {said} (exit code {view.exit_code})")]
+    code = f" (exit code {view.exit_code})" if view.outcome is not None or view.exit_code else ""
+    parts: list[RenderableType] = [Text.assemble(_headline(view), f"  {said}{code}")]
     parts += [line] if line else []
     parts += [_text(text) for text in _next(view) if text]
     return Group(*parts)

@@ -53,8 +53,9 @@ def _wrong(case: Case, service: Service) -> str:
     last = container_of(case.after[-1], service.holder)
     if last is None:
         return "it is not there after the run"
+    why = next((text for item in reversed(samples) if (text := _why(item))), "")
     if last.state == "restarting":
-        return f"it ends and is started again all the time{_why(last)}"
+        return f"it ends and is started again all the time{why}"
     if not last.active:
         never = " and was never started" if last.state == "created" else ""
         return f"it is {last.state}{never}{_why(last)}"
@@ -62,9 +63,9 @@ def _wrong(case: Case, service: Service) -> str:
     same = [item for item in samples if item.id == last.id]
     if last.restart_count > (before.restart_count if before and before.id == last.id else 0):
         times = "once" if last.restart_count == 1 else f"{last.restart_count} times"
-        return f"Docker has started it again {times}{_why(last)}"
+        return f"Docker has started it again {times}{why}"
     if len({item.started_at for item in same if item.started_at}) > 1:
-        return f"it was started again while it was watched{_why(last)}"
+        return f"it was started again while it was watched{why}"
     if last.health == "unhealthy":
         return "its health check fails"
     return ""

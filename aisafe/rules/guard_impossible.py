@@ -13,6 +13,7 @@ _FIX = {
     "systemd": "The host's own switch is a systemd unit: manage a host without systemd with ansible-playbook itself.",
     "python": "Install Python 3.8 or newer on the host, or set ansible_python_interpreter.",
     "space": "Make room for the snapshot under /var/lib/aisafe.",
+    "docker": "Start Docker on the host (systemctl start docker), or remove it if the host does not need it.",
 }
 
 

@@ -20,6 +20,7 @@ from aisafe.errors import AisafeError, AnsibleError
 from aisafe.model import Forecast, HostState, Note, Target
 from aisafe.model.codec import dump, load
 from aisafe.simulation import configuration, wire
+from aisafe.simulation.advice import advice
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _LOG_TAIL = 2000  # characters of the child's stderr that an error may quote with --aisafe-debug
@@ -33,8 +34,8 @@ class Simulation:
     """One child process that foresees one run. Use it as a context manager: leaving ends the child.
 
     ``argv``: as for ansible-playbook, without its name. ``trust``: directories whose plugins may be loaded.
-    ``vault_passwords``: vault id -> password, ``default`` for --ask-vault-pass. ``time_limit``: seconds that each of the two
-    steps may take. ``memory_limit``: bytes of address space. Secrets go through a pipe, never through arguments or the
+    ``vault_passwords``: vault id -> password, ``default`` for --ask-vault-pass. ``time_limit``: seconds for each of the
+    two steps. ``memory_limit``: bytes of address space. Secrets go through a pipe, never through arguments or the
     environment.
     """
 
@@ -62,6 +63,7 @@ class Simulation:
         self._from_child: BinaryIO | None = None
         self._log: BinaryIO | None = None
         self._buffer = b""
+        self._target: Target | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,12 +123,15 @@ class Simulation:
 
     def target(self) -> Target:
         """Whom the run addresses. Raises UsageError and AnsibleError, in ansible's own words."""
+        if self._target is not None:
+            return self._target
         self.start()
         try:
             message = self._next(self._deadline())
         except (wire.Closed, _Late) as error:
             raise AnsibleError(f"The playbook could not be read: {self._epitaph(error)}.") from None
-        return load(Target, message["target"])
+        self._target = load(Target, message["target"])
+        return self._target
 
     def forecast(
         self,
@@ -137,10 +142,10 @@ class Simulation:
     ) -> Forecast:
         """What the run does to hosts in these states; call :meth:`target` first.
 
-        ``facts``: by host, with the names that ``setup`` gives them. ``read`` is called from here, while the child waits.
-        A child that dies, or goes over its limits, yields an incomplete forecast with a note of kind ``stopped``.
+        ``facts``: by host, with the names that ``setup`` gives them. ``read`` is called from here, while the child
+        waits. A child that dies, or goes over its limits, yields an incomplete forecast with a note ``stopped``.
         """
-        if self._to_child is None:
+        if self._to_child is None or self._target is None:
             raise RuntimeError("target() comes first")
         deadline = self._deadline()
         try:
@@ -192,7 +197,8 @@ class Simulation:
             kind = getattr(errors, error["kind"], AnsibleError)
             if not (isinstance(kind, type) and issubclass(kind, AisafeError)):
                 kind = AnsibleError
-            raise kind(error["message"], state=error["state"], fix=error["fix"])
+            fix = error["fix"] or (advice(error["message"]) if kind is AnsibleError else "")
+            raise kind(error["message"], state=error["state"], fix=fix)
         return message
 
     def _receive(self, deadline: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ UNIFIED = _VERSION >= (2, 21)
 
 
 def require_tested() -> None:
-    """Raises AnsibleError for a version whose engine was not tested with the simulation: it reaches into its insides."""
+    """Raises AnsibleError for a version that was not tested: the simulation reaches into the engine's insides."""
     if _VERSION not in TESTED:
         known = ", ".join(f"{major}.{minor}" for major, minor in TESTED)
         raise AnsibleError(

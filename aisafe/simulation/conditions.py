@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any, TypeVar
 
 from aisafe.model import Unknown, is_unknown
@@ -25,7 +26,7 @@ class UnknownOutcome(Exception):
 
 
 class Exploration:
-    """Runs an evaluation once for every outcome of the unknown booleans it asks for (depth first, True before False)."""
+    """Runs an evaluation once for every outcome of the unknown booleans it asks for (depth first, True first)."""
 
     def __init__(self) -> None:
         self._prefix: list[bool] = []
@@ -53,8 +54,8 @@ class Exploration:
         self.why = self.why or unknown.why
         return value
 
-    def paths(self, limit: int) -> Iterator[None]:
-        """One iteration a path; nested explorations join the outer one."""
+    def paths(self, limit: int) -> Generator[None, None, None]:
+        """One iteration a path; nested explorations join the outer one. Close it: an error would keep it open."""
         if self._trace is not None:
             yield
             return
@@ -90,44 +91,48 @@ def truth(evaluate: Callable[[], Any], errors: type[Exception] | tuple[type[Exce
     outcomes: set[bool] = set()
     value: Any = None
     why = ""
-    for _ in EXPLORATION.paths(CONDITION_PATHS):
-        try:
-            value = evaluate()
-        except errors:
-            if not EXPLORATION.decided:
-                raise
-            outcomes |= {True, False}
-            break
-        if isinstance(value, Unknown):
-            why = why or value.why
-            last = EXPLORATION.last
-            if last is not None and last[0] is value:  # `unknown and x` yields the unknown itself
-                outcomes.add(last[1])
-                value = last[1]
-            else:
+    with closing(EXPLORATION.paths(CONDITION_PATHS)) as paths:
+        for _ in paths:
+            try:
+                value = evaluate()
+            except errors:
+                if not EXPLORATION.decided:
+                    raise
                 outcomes |= {True, False}
+                break
+            if isinstance(value, Unknown):
+                why = why or value.why
+                last = EXPLORATION.last
+                if last is not None and last[0] is value:  # `unknown and x` yields the unknown itself
+                    outcomes.add(last[1])
+                    value = last[1]
+                else:
+                    outcomes |= {True, False}
+            else:
+                outcomes.add(bool(value))
+            if len(outcomes) == 2:
+                break
         else:
-            outcomes.add(bool(value))
-        if len(outcomes) == 2:
-            break
-    else:
-        if len(outcomes) == 1 and not EXPLORATION.capped:
-            return value
+            if len(outcomes) == 1 and not EXPLORATION.capped:
+                return value
     raise UnknownOutcome(EXPLORATION.why or why)
 
 
-def alternatives(evaluate: Callable[[], T], omitted: type[Exception]) -> tuple[list[T], Exception | None]:
+def alternatives(
+    evaluate: Callable[[], T], omitted: type[Exception] | tuple[()] = ()
+) -> tuple[list[T], Exception | None]:
     """Every value that an argument or a template may take, and the ``omitted`` exception if one path raised it."""
     values: list[T] = []
     left_out: Exception | None = None
-    for _ in EXPLORATION.paths(VALUE_PATHS):
-        try:
-            value = evaluate()
-        except omitted as error:
-            left_out = error
-            continue
-        if value not in values:
-            values.append(value)
+    with closing(EXPLORATION.paths(VALUE_PATHS)) as paths:
+        for _ in paths:
+            try:
+                value = evaluate()
+            except omitted as error:
+                left_out = error
+                continue
+            if value not in values:
+                values.append(value)
     return values, left_out
 
 
@@ -153,7 +158,7 @@ first_unknown = _first
 def settle(condition: object, why: str) -> bool:
     """What the engine is told where a condition cannot be known, and what is remembered of it.
 
-    ``when``: true, and the task is possible. ``changed_when``: true. ``failed_when``: false, with a note. ``until``: true.
+    ``when``: true, and the task is possible. ``changed_when``, ``until``: true. ``failed_when``: false, with a note.
     A ``meta`` that may end a host does not. Inside assert and the like: true, and a doubt.
     """
     moment = now()

@@ -115,8 +115,8 @@ _KEPT = frozenset({"ANSIBLE_NO_LOG"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """``source``: the file ansible-playbook would use, None for none. ``own``: it is the user's or the system's, not one
-    that lies below the working directory. ``values``: what is taken over. ``ignored``: what is not, as ``section.key``."""
+    """``source``: the file ansible-playbook would use, None for none. ``own``: it is the user's or the system's, not
+    one below the working directory. ``values``: what is taken over. ``ignored``: what is not, as ``section.key``."""
 
     source: Path | None
     own: bool

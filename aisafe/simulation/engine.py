@@ -1,4 +1,4 @@
-"""ansible-playbook's own way from the command line to the end of the plays, in one process and with nothing behind it."""
+"""ansible-playbook's own way from the command line to the end of the plays, in one process, nothing behind it."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ from aisafe.simulation.executor import task_ref
 from aisafe.simulation.inventory import (
     CommandLine,
     as_ours,
+    failures,
     first_words,
     password_files,
     restrict,
+    unread,
     use_secrets,
 )
 from aisafe.simulation.journal import Journal
 from aisafe.simulation.modules import Modules
 from aisafe.simulation.scene import Read, Scene
 from aisafe.simulation.strategy import Course
-from aisafe.simulation.target import Passwords, resolve
+from aisafe.simulation.target import Passwords, addressed, resolve
 
 
 class Engine:
-    """``setup``: argv, cwd, own, trust, vault, connection_password, become_password. Raises UsageError, AnsibleError."""
+    """``setup``: argv, cwd, own, trust, vault and both passwords. Raises UsageError and AnsibleError."""
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
         compat.require_tested()
@@ -67,7 +69,7 @@ class Engine:
             home=os.environ.get("HOME", ""), own=own,
         )  # fmt: skip
         patches.before_load(safety.Trust([*roots, *setup["trust"]]), self._refusals, self.journal.read)
-        fast.install()
+        fast.install(patches.patch)
         use_secrets(vault=setup["vault"], own=own, argv=argv)
         init_plugin_loader(list(context.CLIARGS.get("collections_path") or []))
         self._playbooks = tuple(context.CLIARGS["args"])
@@ -77,7 +79,9 @@ class Engine:
             connection=setup["connection_password"] or connection, become=setup["become_password"] or become
         )
         restrict(command, own=own, journal=self.journal)
-        self._loader, self._inventory, self._variables = command._play_prereqs()
+        with failures() as failed:
+            self._loader, self._inventory, self._variables = command._play_prereqs()
+        self._unread = unread(self._inventory, failed)
         CLI.get_host_list(self._inventory, context.CLIARGS["subset"])
         self._executor = PlaybookExecutor(
             playbooks=self._playbooks, inventory=self._inventory, variable_manager=self._variables,
@@ -115,6 +119,8 @@ class Engine:
         """Whom the run addresses; the playbooks are loaded, nothing was contacted."""
         plays = [play for name in self._playbooks for play in self._loaded[name].get_plays()]
         try:
+            if self._unread and not addressed(plays, self._inventory, self._variables, self._loader):
+                raise AnsibleError(self._unread[:1].upper() + self._unread[1:])
             return resolve(
                 plays=plays, inventory=self._inventory, variables=self._variables, loader=self._loader,
                 passwords=self._passwords, playbooks=self._playbooks,

@@ -11,15 +11,14 @@ from ansible._internal._templating import _engine
 from ansible.errors import AnsibleError as EngineError
 from ansible.executor.task_executor import TaskExecutor
 
-from aisafe.effects.api import Call, Result
+from aisafe.effects.api import Call
 from aisafe.model import TaskRef, Unknown, is_unknown
-from aisafe.simulation import compat, sources
+from aisafe.simulation import compat
+from aisafe.simulation.actions import OVERLAY, ModelledAction, Passing, Watched, short_name
+from aisafe.simulation.conditions import first_unknown
 from aisafe.simulation.plain import plain, plain_text
 from aisafe.simulation.scene import CONTROLLER, Scene
 from aisafe.simulation.unknowns import OPEN
-
-OVERLAY = "_aisafe_overlay"
-"""Key of a result: what the registered variable holds in the place of what the engine was told."""
 
 CONTROLLER_SIDE = frozenset(
     [
@@ -35,14 +34,6 @@ CONTROLLER_SIDE = frozenset(
     ]
 )
 """Their own action plugins run: they touch no host and nothing on the controller."""
-
-_PASSIVE = frozenset({"pause", "wait_for_connection", "meta"})
-_FACTS = frozenset({"setup", "gather_facts"})
-_PULLS = frozenset({"fetch", "synchronize"})  # write on the controller
-
-
-def short_name(action: str) -> str:
-    return action.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
 
 
 @dataclass(slots=True)
@@ -84,102 +75,6 @@ class NoConnection:
         return None
 
 
-class ModelledAction:
-    """In the place of the action plugin: asks the model what the module would do."""
-
-    def __init__(self, executor: SimulatedExecutor, templar: Any) -> None:
-        self._executor, self._templar = executor, templar
-
-    def cleanup(self, force: bool = False) -> None:
-        pass
-
-    def run(self, tmp: None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        executor, variables = self._executor, dict(task_vars or {})
-        task, scene = executor._task, executor.scene
-        short = short_name(executor.module())
-        host = executor._host.name
-        if short in _FACTS and not task.delegate_to:
-            return self._facts(host)
-        if short in _PASSIVE:
-            scene.journal.count(host, task._uuid, "modelled")
-            return {"changed": False, OPEN: executor.rest()}
-        if short in _PULLS:
-            scene.writes_here = True
-        call = executor.call(variables)
-        failure = ""
-        try:
-            source = sources.bring(
-                short=short,
-                task=task,
-                args=call.args,
-                task_vars=variables,
-                templar=self._templar,
-                read=scene.journal.read,
-            )
-        except sources.MissingSource as missing:
-            source = Unknown(f"the content of {missing.name}")
-            if scene.writes_here:
-                text = f"{missing.name} is not on the controller now; an earlier task may put it there"
-            else:
-                text = failure = f"Could not find or access '{missing.name}' on the Ansible Controller."
-            scene.moment.note("missing-source", text)
-        except sources.BrokenTemplate as broken:
-            source = Unknown("a template that cannot be rendered")
-            text = "hidden, the task has no_log" if call.no_log else str(broken)
-            scene.moment.note("template-error", text)
-            if not scene.moment.touched:
-                failure = text
-        if failure and call.certainty == "certain":
-            scene.moment.sure = True
-            scene.journal.count(host, task._uuid, "modelled")
-            return {"failed": True, "changed": False, "msg": failure}
-        return self._answer(scene.run(_with_source(call, source), executor.target(variables)), host)
-
-    def _facts(self, host: str) -> dict[str, Any]:
-        scene = self._executor.scene
-        scene.journal.count(host, self._executor._task._uuid, "modelled")
-        facts = scene.facts.get(host)
-        if not facts:
-            scene.moment.factless.add(host)
-            return {
-                "changed": False,
-                "ansible_facts": {OPEN: Unknown("the facts of the host, which were not gathered")},
-            }
-        return {"changed": False, "ansible_facts": dict(facts)}
-
-    def _answer(self, result: Result, host: str) -> dict[str, Any]:
-        executor = self._executor
-        scene, task = executor.scene, executor._task
-        scene.journal.count(host, task._uuid, "opaque" if result.opaque else "modelled")
-        possible = bool(scene.moment.reasons)
-        values = {key: value for key, value in result.values.items() if not isinstance(value, Unknown)}
-        if result.opaque:
-            scene.moment.doubts.append(str(scene.moment.ref))
-        if result.failed:
-            text = "hidden, the task has no_log" if task.no_log else result.failed
-            if not possible:
-                scene.moment.sure = True
-                return {**values, "failed": True, "changed": False, "msg": text, OPEN: executor.rest()}
-            scene.moment.note("possible-failure", f"if it runs, it fails: {text}")
-        if result.changed is None and not task.changed_when:
-            scene.moment.unsure = True
-        answer: dict[str, Any] = {
-            **values,
-            "changed": result.changed is not False,
-            "failed": False,
-            OPEN: executor.rest(),
-        }
-        if result.facts:
-            answer["ansible_facts"] = dict(result.facts)
-        return answer
-
-
-def _with_source(call: Call, source: sources.Source) -> Call:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(call, source=source)
-
-
 class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
     """One task on one host, all loop items. ``scene`` and ``doubt`` are set by the strategy on a subclass."""
 
@@ -216,18 +111,26 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
         for part in task.environment or []:
             if isinstance(part, dict):
                 environment.update({plain_text(key): plain_text(value) for key, value in part.items()})
-        become_user = task.become_user if task.become else None
         return Call(
             module=self.scene.module_name(task, self.module()),
             args=plain(task.args if args is None else args),
             task=self.ref(),
             certainty="possible" if reasons else "certain",
             why="depends on " + " and on ".join(dict.fromkeys(reasons)) if reasons else "",
-            facts=variables.get("ansible_facts") or {},
+            facts={key: value for key, value in (variables.get("ansible_facts") or {}).items() if key != OPEN},
             environment=environment,
-            become_user=plain_text(become_user) if become_user else "root",
+            become_user=self._user(variables),
             no_log=task.no_log is not False,
         )
+
+    def _user(self, variables: Mapping[str, Any]) -> str:
+        """Who the module runs as: root where nothing says otherwise."""
+        become, task = variables.get("ansible_become"), self._task
+        if task.become if become is None else str(become).lower() in ("true", "yes", "1", "on"):
+            name = variables.get("ansible_become_user") or task.become_user
+        else:
+            name = variables.get("ansible_user") or task.remote_user
+        return plain_text(name) if name and not is_unknown(name) and "{{" not in str(name) else "root"
 
     # What ansible's executor calls
 
@@ -305,7 +208,15 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
         """A failure that rests on what is unknown, or on a task that may not run, must not end the host."""
         moment, scene = self.scene.moment, self.scene
         text = "hidden, the task has no_log" if self._task.no_log is not False else result.message
-        if moment.touched and not moment.sure:
+        short = short_name(self.module())
+        if moment.touched and not moment.sure and short in CONTROLLER_SIDE:
+            lost = short in _SETS
+            if lost:
+                moment.note("opaque-task", f"what it sets cannot be worked out from what is known: {text}")
+            elif short != "debug":
+                moment.note("possible-failure", f"whether it fails cannot be worked out from what is known: {text}")
+            scene.journal.count(self._host.name, self._task._uuid, "opaque" if lost else "modelled")
+        elif moment.touched and not moment.sure:
             call = self.call(compat.task_variables(self), args={})
             scene.opaque(call, self.target({}), f"its arguments cannot be worked out from what is known: {text}")
             scene.journal.count(self._host.name, self._task._uuid, "opaque")
@@ -355,7 +266,7 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
             if short == "fail" and moment.reasons:
                 return Passing(self, "it would fail here, on purpose"), None
             handler, context = super()._get_action_handler_with_module_context(templar)
-            return Watched(handler, moment), context
+            return Watched(handler, moment, short), context
         moment.phase = "after"
         return ModelledAction(self, templar), None
 
@@ -367,42 +278,11 @@ def _engines(key: str) -> bool:
     )
 
 
-class Watched:
-    """A controller-side action under its own name; unknown conditions inside it become doubts."""
-
-    def __init__(self, handler: Any, moment: Any) -> None:
-        self._handler, self._moment = handler, moment
-
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        with self._moment.during("action"):
-            result = self._handler.run(*args, **kwargs)
-        self._moment.phase = "after"
-        return result
-
-    def cleanup(self, force: bool = False) -> None:
-        self._handler.cleanup(force)
-
-
-class Passing:
-    """A ``fail`` that may not be reached: noted, not followed."""
-
-    def __init__(self, executor: SimulatedExecutor, text: str) -> None:
-        self._executor, self._text = executor, text
-
-    def run(self, *_: Any, **__: Any) -> dict[str, Any]:
-        moment = self._executor.scene.moment
-        moment.note("possible-failure", f"{self._text}, which depends on {' and on '.join(moment.reasons)}")
-        moment.phase = "after"
-        return {"changed": False, "failed": False}
-
-    def cleanup(self, force: bool = False) -> None:
-        pass
-
-
 def _why(*values: Any) -> str:
-    from aisafe.simulation.conditions import first_unknown  # noqa: PLC0415
-
     return f"depends on {next(first_unknown(value).why for value in values if is_unknown(value))}"
+
+
+_SETS = frozenset({"set_fact", "include_vars", "add_host", "group_by"})
 
 
 def task_ref(task: Any, scene: Scene) -> TaskRef:

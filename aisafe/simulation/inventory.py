@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ansible.cli
@@ -12,12 +13,14 @@ from ansible import constants, context
 from ansible._internal._datatag._tags import Origin
 from ansible.cli import CLI
 from ansible.cli.playbook import PlaybookCLI
+from ansible.inventory import manager
 from ansible.module_utils.common.file import is_executable
 from ansible.parsing.vault import VaultSecret
 
 from aisafe.errors import AisafeError, AnsibleError, UsageError
 from aisafe.simulation.journal import Journal
 
+_DEFAULT = "/etc/ansible/hosts"
 STATIC = ["host_list", "yaml", "ini", "toml"]
 """Inventory plugins that only read."""
 
@@ -107,6 +110,40 @@ def restrict(command: CommandLine, *, own: bool, journal: Journal) -> None:
                 )
 
 
+@contextmanager
+def failures() -> Iterator[list[tuple[str, str]]]:
+    """What inventory plugins say while it is read: (ansible's word on the plugin, the reason in ansible's words)."""
+    display, seen = manager.display, list[tuple[str, str]]()
+    original = display.error_as_warning
+
+    def note(msg: str | None, exception: BaseException, *arguments: Any, **options: Any) -> Any:
+        seen.append((msg or "", first_words(exception)))
+        return original(msg, exception, *arguments, **options)
+
+    display.error_as_warning = note
+    try:
+        yield seen
+    finally:
+        display.error_as_warning = original
+
+
+def unread(inventory: Any, failed: Sequence[tuple[str, str]]) -> str:
+    """Why no inventory could be read at all, '' where one was, or where none was named and ansible has its default."""
+    sources = [str(source) for source in inventory._sources or ()]
+    if inventory._inventory.processed_sources or all(source == _DEFAULT and not os.path.exists(source) for source in sources):
+        return ""
+    return "; ".join(_why_unread(source, failed) for source in sources)
+
+
+def _why_unread(source: str, failed: Sequence[tuple[str, str]]) -> str:
+    if "," not in source and not os.path.exists(source):
+        return f"the inventory {source} could not be found"
+    fitting = "'yaml'" if source.endswith((".yml", ".yaml", ".json")) else "'ini'"
+    reasons = [reason for plugin, reason in failed if fitting in plugin] or [reason for _, reason in failed]
+    placed = [reason for _, reason in failed if reasons and reason.startswith(reasons[-1]) and f"{source}:" in reason]
+    return f"the inventory {source} could not be read" + (f": {(placed or reasons)[-1]}" if reasons else "")
+
+
 def _files(source: str) -> list[str]:
     if os.path.isdir(source):
         return [os.path.join(source, name) for name in sorted(os.listdir(source)) if not name.startswith(".")]
@@ -122,14 +159,24 @@ def _runs(path: str) -> bool:
         return re.search(rb"(?m)^plugin:", file.read(65536)) is not None
 
 
+_PYTHON_CLASS = re.compile(r"<class '[\w.]*?(?:_?AnsibleTagged)?(\w+)'>")
+"""ansible names the classes of its own tagged values: <class 'ansible.module_utils._internal._datatag._AnsibleTaggedStr'>."""
+
+
+def _plain_class(match: re.Match[str]) -> str:
+    return match[1].lower()
+
+
 def first_words(error: BaseException) -> str:
     """ansible's own words: the message, and file and line where it knows them; no traceback, no source lines."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
+    text = _PYTHON_CLASS.sub(_plain_class, lines[0]) if lines else type(error).__name__
     place = file = ""
     link: BaseException | None = error
     while link is not None:
-        if not place and (origin := Origin.get_tag(getattr(link, "obj", None))) is not None and origin.path:
+        found = getattr(link, "obj", None)
+        origin = found if isinstance(found, Origin) else Origin.get_tag(found)
+        if not place and origin is not None and origin.path:
             place = f"{origin.path}:{origin.line_num}" if origin.line_num else str(origin.path)
         file = file or str(getattr(link, "file_name", "") or getattr(link, "filename", "") or "")
         link = link.__cause__

@@ -23,8 +23,8 @@ class Modules:
     _names: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def name(self, task: Any, resolved: str) -> str:
-        """The fully qualified name for the models. A module of the same name in a ``library`` directory, or an action in
-        ``action_plugins``, comes before ansible's own: it gets a name of its own."""
+        """The fully qualified name for the models. A module of the same name in a ``library`` directory, or an action
+        in ``action_plugins``, comes before ansible's own: it gets a name of its own."""
         key = (str(task.action), resolved)
         if key not in self._names:
             self._names[key] = self._find(task, resolved)

@@ -11,7 +11,7 @@ from aisafe.model import NoteKind, TaskRef, Unknown
 from aisafe.simulation.journal import Journal
 
 Phase = Literal["outside", "before", "action", "after", "meta"]
-"""before: loop, ``when`` and arguments. action: a controller-side action runs. after: changed_when, failed_when, until."""
+"""before: loop, ``when``, arguments. action: a controller-side action runs. after: changed_when, failed_when, until."""
 
 
 @dataclass(slots=True)

@@ -39,8 +39,8 @@ from jinja2 import FileSystemLoader
 from aisafe.errors import AnsibleError
 from aisafe.model import Unknown
 from aisafe.simulation import compat, safety, unknowns
+from aisafe.simulation.actions import OVERLAY
 from aisafe.simulation.conditions import UnknownOutcome, alternatives, one_of, settle, truth
-from aisafe.simulation.executor import OVERLAY
 from aisafe.simulation.moment import now
 from aisafe.simulation.safety import LOOKUPS, RANDOM, Trust
 from aisafe.simulation.strategy import RESCUE, Course, SimulatedStrategy
@@ -48,7 +48,7 @@ from aisafe.simulation.strategy import RESCUE, Course, SimulatedStrategy
 _STUB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "absent_module.py")
 
 
-def _patch(owner: Any, name: str, value: Any, reason: str) -> None:
+def patch(owner: Any, name: str, value: Any, reason: str) -> None:
     if not hasattr(owner, name):
         raise AnsibleError(
             f"ansible-core {compat.ANSIBLE_VERSION} has no {getattr(owner, '__name__', owner)}.{name} any more "
@@ -112,7 +112,7 @@ class _Lookups:
 
 
 def _safety(trust: Trust, refusals: Refusals) -> None:
-    _patch(_jinja_plugins, "lookup_loader", _Lookups(plugin_loader.lookup_loader), "lookups run code on the controller")
+    patch(_jinja_plugins, "lookup_loader", _Lookups(plugin_loader.lookup_loader), "lookups run code on the controller")
 
     add_directory = PluginLoader.add_directory
 
@@ -123,7 +123,7 @@ def _safety(trust: Trust, refusals: Refusals) -> None:
             return
         _refuse_directory(self, path, refusals)
 
-    _patch(PluginLoader, "add_directory", add_trusted, "plugins beside the playbook are code of the play")
+    patch(PluginLoader, "add_directory", add_trusted, "plugins beside the playbook are code of the play")
 
     load_source = PluginLoader._load_module_source
 
@@ -135,7 +135,7 @@ def _safety(trust: Trust, refusals: Refusals) -> None:
             raise EngineError(f"the plugin {path} is not trusted")
         return load_source(self, python_module_name=python_module_name, path=path)
 
-    _patch(PluginLoader, "_load_module_source", load_trusted, "plugin paths of the configuration are code, too")
+    patch(PluginLoader, "_load_module_source", load_trusted, "plugin paths of the configuration are code, too")
 
     get_code = collection_finder._AnsibleCollectionPkgLoaderBase.get_code
 
@@ -145,10 +145,10 @@ def _safety(trust: Trust, refusals: Refusals) -> None:
             raise ImportError(f"aisafe does not load code from {path}")
         return get_code(self, fullname)
 
-    _patch(collection_finder._AnsibleCollectionPkgLoaderBase, "get_code", code, "collections are packages of code")
-    _patch(ansible.cli.playbook, "AnsibleCollectionConfig", _NoAdjacent(), "no collections/ beside the playbook")
+    patch(collection_finder._AnsibleCollectionPkgLoaderBase, "get_code", code, "collections are packages of code")
+    patch(ansible.cli.playbook, "AnsibleCollectionConfig", _NoAdjacent(), "no collections/ beside the playbook")
     if hasattr(ansible.cli, "_agent_launch"):
-        _patch(ansible.cli._agent_launch, "launch_ssh_agent", lambda: None, "nothing connects")
+        patch(ansible.cli._agent_launch, "launch_ssh_agent", lambda: None, "nothing connects")
 
 
 def _refuse_directory(loader: Any, path: Any, refusals: Refusals) -> None:
@@ -186,20 +186,20 @@ def _unknown_values() -> None:
     _transform._type_transform_mapping[Unknown] = unknowns.UnknownMarker  # a stored value as templates see it
     _lazy_containers.register_known_types(Unknown, unknowns.UnknownMarker)
     _jinja_common._untaggable_types.add(Unknown)
-    _patch(_engine, "FAIL_ON_UNDEFINED", unknowns.PassUnknown(), "an unknown is no failure")
+    patch(_engine, "FAIL_ON_UNDEFINED", unknowns.PassUnknown(), "an unknown is no failure")
     final = unknowns.finalize(_jinja_bits._finalize_template_result)
-    _patch(_jinja_bits, "_finalize_template_result", final, "an Unknown is a legal result")
-    _patch(_engine, "_finalize_template_result", final, "an Unknown is a legal result")
+    patch(_jinja_bits, "_finalize_template_result", final, "an Unknown is a legal result")
+    patch(_engine, "_finalize_template_result", final, "an Unknown is a legal result")
     environment = _jinja_bits.AnsibleEnvironment
-    _patch(environment, "concat", staticmethod(unknowns.concat), "known text is kept around unknown parts")
+    patch(environment, "concat", staticmethod(unknowns.concat), "known text is kept around unknown parts")
     intercept = _jinja_plugins.JinjaPluginIntercept
     invoke = unknowns.invoke_plugin(intercept._invoke_plugin)
-    _patch(intercept, "_invoke_plugin", staticmethod(invoke), "default() and tests must not swallow an unknown")
-    _patch(intercept, "__getitem__", unknowns.missing_plugin(intercept.__getitem__), "refused or absent filters")
+    patch(intercept, "_invoke_plugin", staticmethod(invoke), "default() and tests must not swallow an unknown")
+    patch(intercept, "__getitem__", unknowns.missing_plugin(intercept.__getitem__), "refused or absent filters")
     for name in ("getattr", "getitem"):
-        _patch(environment, name, unknowns.open_mapping(getattr(environment, name)), "open results and facts")
+        patch(environment, name, unknowns.open_mapping(getattr(environment, name)), "open results and facts")
     context = _jinja_bits.AnsibleContext
-    _patch(context, "resolve_or_missing", unknowns.resolve(context.resolve_or_missing), "facts nobody gathered")
+    patch(context, "resolve_or_missing", unknowns.resolve(context.resolve_or_missing), "facts nobody gathered")
 
 
 # Conditions and arguments
@@ -219,8 +219,8 @@ def _conditions() -> None:
         except UnknownOutcome as unknown:
             return settle(condition, unknown.why)
 
-    _patch(engine, "_normalize_and_evaluate_conditional", explored, "both outcomes of an unknown are tried")
-    _patch(engine, "evaluate_conditional", settled, "an unknown condition makes a task possible")
+    patch(engine, "_normalize_and_evaluate_conditional", explored, "both outcomes of an unknown are tried")
+    patch(engine, "evaluate_conditional", settled, "an unknown condition makes a task possible")
 
     template = _task.TaskArgsChainTemplar.template
 
@@ -230,7 +230,7 @@ def _conditions() -> None:
             raise omitted
         return one_of(values, omitted=omitted is not None)
 
-    _patch(_task.TaskArgsChainTemplar, "template", argument, "an argument may have several possible values")
+    patch(_task.TaskArgsChainTemplar, "template", argument, "an argument may have several possible values")
 
     validated = FieldAttributeBase.get_validated_value
 
@@ -247,14 +247,14 @@ def _conditions() -> None:
         now().note("assumed", f"the keyword {name!r} depends on {value.why}; its default was taken")
         return attribute.default() if callable(attribute.default) else attribute.default
 
-    _patch(FieldAttributeBase, "get_validated_value", keyword, "an unknown keyword must not fail the host")
+    patch(FieldAttributeBase, "get_validated_value", keyword, "an unknown keyword must not fail the host")
 
     persist = VariableManager.set_nonpersistent_facts
 
     def remember(self: Any, host: Any, facts: Any) -> Any:
         return persist(self, host, {key: _laid_over(value) for key, value in facts.items()})
 
-    _patch(
+    patch(
         VariableManager, "set_nonpersistent_facts", remember, "registered variables hold what is not certain as Unknown"
     )
 
@@ -271,7 +271,7 @@ def _conditions() -> None:
             tasks.append(copy)
         return tasks
 
-    _patch(Block, "_load_block", with_rescue, "a rescue section may run, when a task of its block cannot be foreseen")
+    patch(Block, "_load_block", with_rescue, "a rescue section may run, when a task of its block cannot be foreseen")
 
 
 def _laid_over(value: Any) -> Any:
@@ -313,7 +313,7 @@ def _absent_modules() -> None:
         stub.original_name, stub.redirect_list = name, [wanted]
         return stub.resolve(wanted, _STUB, ".".join(parts[:2]), "not installed here", None)
 
-    _patch(PluginLoader, "find_plugin_with_context", find_or_stub, "a collection may be missing here")
+    patch(PluginLoader, "find_plugin_with_context", find_or_stub, "a collection may be missing here")
 
 
 def _files(read: Callable[[str], None]) -> None:
@@ -323,14 +323,14 @@ def _files(read: Callable[[str], None]) -> None:
         read(self.path_dwim(file_name))
         return contents(self, file_name)
 
-    _patch(DataLoader, "_get_file_contents", noted, "the record names every file of the run")
+    patch(DataLoader, "_get_file_contents", noted, "the record names every file of the run")
     text = DataLoader.get_text_file_contents
 
     def noted_text(self: Any, file_name: str, *args: Any, **kwargs: Any) -> Any:
         read(self.path_dwim(file_name))
         return text(self, file_name, *args, **kwargs)
 
-    _patch(DataLoader, "get_text_file_contents", noted_text, "the record names every file of the run")
+    patch(DataLoader, "get_text_file_contents", noted_text, "the record names every file of the run")
     source = FileSystemLoader.get_source
 
     def noted_source(self: Any, environment: Any, template: str) -> Any:
@@ -338,7 +338,7 @@ def _files(read: Callable[[str], None]) -> None:
         read(found[1])
         return found
 
-    _patch(FileSystemLoader, "get_source", noted_source, "templates include templates")
+    patch(FileSystemLoader, "get_source", noted_source, "templates include templates")
 
 
 # The run itself
@@ -360,23 +360,23 @@ def before_run(course: Course, failed: Callable[[Any, str], None]) -> None:
         def all(self, **_: Any) -> list[Any]:
             return []
 
-    _patch(task_queue_manager, "strategy_loader", Strategies(), "tasks run inline")
+    patch(task_queue_manager, "strategy_loader", Strategies(), "tasks run inline")
     manager = task_queue_manager.TaskQueueManager
-    _patch(manager, "load_callbacks", lambda _: None, "callbacks are code, and nothing listens")
+    patch(manager, "load_callbacks", lambda _: None, "callbacks are code, and nothing listens")
 
     def callback(self: Any, method: str, *args: Any, **_: Any) -> None:
         if method == "v2_runner_on_failed" and args:
             failed(args[0].task, compat.strategy_result(args[0]).message)
 
-    _patch(manager, "send_callback", callback, "nothing listens; only failed includes are not seen elsewhere")
+    patch(manager, "send_callback", callback, "nothing listens; only failed includes are not seen elsewhere")
     for name in ("connection_loader", "shell_loader", "become_loader"):
-        _patch(playbook_executor, name, Nothing(), "importing every plugin takes long, and nothing connects")
+        patch(playbook_executor, name, Nothing(), "importing every plugin takes long, and nothing connects")
     if hasattr(playbook_executor, "set_default_transport"):  # gone in 2.21
-        _patch(playbook_executor, "set_default_transport", lambda: None, "it starts ssh to ask its version")
-    _patch(playbook_executor, "display", _NoPrompts(playbook_executor.display), "vars_prompt waits for an answer")
-    _patch(constants, "RETRY_FILES_ENABLED", False, "nothing is written")
+        patch(playbook_executor, "set_default_transport", lambda: None, "it starts ssh to ask its version")
+    patch(playbook_executor, "display", _NoPrompts(playbook_executor.display), "vars_prompt waits for an answer")
+    patch(constants, "RETRY_FILES_ENABLED", False, "nothing is written")
     for owner, name, value, reason in compat.version_patches(lambda: course.strategy):
-        _patch(owner, name, value, reason)
+        patch(owner, name, value, reason)
 
 
 class _NoPrompts:

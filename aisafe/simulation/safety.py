@@ -1,9 +1,13 @@
 """What keeps a play from running anything on the controller while it is judged.
 
 Five layers; each is tested with canaries that plain ``ansible-playbook --check`` sets off:
-1. lookups on an allow-list; 2. no plugin directories but trusted ones; 3. no plugin or collection code from files that
-are not trusted; 4. an own configuration (:mod:`aisafe.simulation.configuration`); 5. this process may start nothing,
-connect nowhere and write nothing once the inventory is loaded (an audit hook, PEP 578, which cannot be taken off again).
+
+1. lookups on an allow-list;
+2. no plugin directories but trusted ones;
+3. no plugin or collection code from files that are not trusted;
+4. an own configuration (:mod:`aisafe.simulation.configuration`);
+5. once the inventory is loaded, this process may start nothing, connect nowhere and write nothing (an audit hook,
+   PEP 578, which cannot be taken off again).
 """
 
 from __future__ import annotations
@@ -121,10 +125,9 @@ def limit(*, memory: int, seconds: float) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(kind)
-        if hard != resource.RLIM_INFINITY:
-            amount = min(amount, hard)
+        soft = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (amount, hard))
+            resource.setrlimit(kind, (soft, hard))
 
 
 def leave_network() -> bool:

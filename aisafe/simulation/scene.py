@@ -22,7 +22,7 @@ CONTROLLER = ""
 
 @dataclass(slots=True)
 class Scene:
-    """``states``, ``facts``: what was seen and gathered. ``writes_here``: a task has changed the controller's own files."""
+    """``states``, ``facts``: what was seen and gathered. ``writes_here``: a task has changed the controller's files."""
 
     journal: Journal
     moment: Moment
@@ -44,7 +44,7 @@ class Scene:
                     blind_spots=(
                         BlindSpot(
                             kind="inventory",
-                            reason="the run addresses this host, but it was not known beforehand, so it was not looked at",
+                            reason="the run addresses this host, but it was not known beforehand: it was not looked at",
                             fix="Name the host in the inventory, in a pattern that can be told before the run.",
                         ),
                     ),

@@ -14,7 +14,7 @@ from ansible.template import Templar, trust_as_template
 
 from aisafe.effects.api import SourceFile
 from aisafe.model import Unknown, is_unknown
-from aisafe.simulation.conditions import EXPLORATION, VALUE_PATHS
+from aisafe.simulation.conditions import EXPLORATION, alternatives
 from aisafe.simulation.moment import now
 
 SIZE_LIMIT = 32 * 1024 * 1024
@@ -86,7 +86,7 @@ def bring(
         return None
     path = _find(task, directory, text)
     if short == "template":
-        return _rendered(task, path, args, task_vars, templar, read)
+        return _rendered(task, path, args=args, task_vars=task_vars, templar=templar, read=read)
     if os.path.isdir(path):
         return tuple(_tree(task, path, read, flat=short == "assemble"))
     return (_file(task, path, "", read),)
@@ -137,12 +137,13 @@ def _tree(task: Any, root: str, read: Callable[[str], None], *, flat: bool) -> I
 def _rendered(
     task: Any,
     path: str,
+    *,
     args: Mapping[str, Any],
     task_vars: Mapping[str, Any],
     templar: Any,
     read: Callable[[str], None],
 ) -> Source:
-    """As plugins/action/template.py does it: search path, ``ansible_managed`` and friends, and its defaults for blocks."""
+    """As plugins/action/template.py does it: search path, ``ansible_managed`` and friends, its defaults for blocks."""
     read(path)
     data = trust_as_template(task._loader.get_text_file_contents(path))
     search: list[str] = []
@@ -162,12 +163,8 @@ def _rendered(
     overrides["trim_blocks"] = _flag(args.get("trim_blocks", True))
     overrides["lstrip_blocks"] = _flag(args.get("lstrip_blocks", False))
     engine = Templar._from_template_engine(templar).copy_with_new_env(searchpath=search, available_variables=variables)
-    texts: list[Any] = []
     try:
-        for _ in EXPLORATION.paths(VALUE_PATHS):
-            text = engine.template(data, escape_backslashes=False, overrides=overrides)
-            if text not in texts:
-                texts.append(text)
+        texts, _ = alternatives(lambda: engine.template(data, escape_backslashes=False, overrides=overrides))
     except _jinja_bits.AnsibleTemplateError as error:
         raise BrokenTemplate(f"the template {os.path.basename(path)} cannot be rendered: {error}") from None
     return (SourceFile(name="", content=_content(texts, str(args.get("output_encoding") or "utf-8"))),)

@@ -127,7 +127,7 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
         return host_tasks
 
     def _queue_task(self, host: Any, task: Any, task_vars: Any, play_context: Any) -> None:
-        course, scene = self.course, self.course.scene
+        course = self.course
         copied = task.copy(exclude_parent=True, exclude_tasks=True)  # executor and post_validate change it
         copied._parent = task._parent
         self._queued_task_cache[(host.name, task._uuid)] = {

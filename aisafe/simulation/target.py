@@ -16,8 +16,8 @@ from ansible.plugins.loader import become_loader, connection_loader
 
 from aisafe.errors import AnsibleError
 from aisafe.model import Connection, Target, Unknown
+from aisafe.simulation.actions import short_name
 from aisafe.simulation.compat import ANSIBLE_VERSION
-from aisafe.simulation.executor import short_name
 from aisafe.simulation.plain import plain, plain_text
 from aisafe.simulation.strategy import RESCUE
 
@@ -72,8 +72,17 @@ def resolve(
     )
 
 
+def addressed(plays: list[Any], inventory: Any, variables: Any, loader: Any) -> bool:
+    """Whether every play finds a host, the implicit localhost included."""
+    return all(_hosts(play, inventory, variables, loader)[0] for play in plays)
+
+
 def _hosts(play: Any, inventory: Any, variables: Any, loader: Any) -> tuple[list[Any], bool]:
-    engine = _engine.TemplateEngine(loader=loader, variables=variables.get_vars(play=play))
+    known = variables.get_vars(play=play)
+    for prompt in play.vars_prompt or []:  # asked for before the hosts are worked out
+        if isinstance(prompt, dict) and isinstance(name := prompt.get("name"), str):
+            known.setdefault(name, prompt.get("default") or Unknown(f"the answer to the prompt for {name}"))
+    engine = _engine.TemplateEngine(loader=loader, variables=known)
     pattern = play.hosts
     if engine.is_template(pattern):
         try:

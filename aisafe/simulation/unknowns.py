@@ -1,7 +1,7 @@
 """Unknown values inside ansible's template engine.
 
-A plain :class:`aisafe.model.Unknown` is stored in variables, and becomes an :class:`UnknownMarker` when a template touches
-it: a Jinja 'undefined' that absorbs what is done to it instead of raising, and comes out as an Unknown again.
+A plain :class:`aisafe.model.Unknown` is stored in variables, and becomes an :class:`UnknownMarker` when a template
+touches it: a Jinja 'undefined' that absorbs what is done to it instead of raising, and comes out as an Unknown again.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class PassUnknown(_marker_behaviors.MarkerBehavior):  # type: ignore[misc]
     def handle_marker(self, value: Marker) -> Any:
         if type(value) is UnknownMarker:
             return value._unknown
-        value.trip()
+        return value.trip()
 
 
 def finalize(original: Callable[..., Any]) -> Callable[..., Any]:

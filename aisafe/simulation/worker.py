@@ -1,7 +1,7 @@
 """The child process: ansible's engine, with nothing behind it.
 
-``python -P -m aisafe.simulation.worker IN OUT`` with the numbers of two pipes. It reads ``setup``, answers ``target``, reads
-``go`` (states and facts), asks for live files with ``read``, and ends with ``forecast``; an error ends it with ``error``.
+``python -P -m aisafe.simulation.worker IN OUT`` with the numbers of two pipes. It reads ``setup``, answers ``target``,
+reads states and facts, asks for live files with ``read``, and ends with ``forecast``; an error ends it with ``error``.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Route:
     """One host and how to get there. ``hops``: jump hosts, the first one first. ``timeout`` in seconds.
 
     ``strict``: yes, accept-new or no (StrictHostKeyChecking; ``ask`` is yes, since nobody is asked).
-    ``trusted_as``: the name under which its key is known. ``agent``: the socket of an ssh-agent, '' for that of the environment, ``none``.
+    ``trusted_as``: the name under which its key is known. ``agent``: ``none`` where no ssh-agent is to be asked.
     """
 
     name: str

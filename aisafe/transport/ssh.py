@@ -227,7 +227,7 @@ def _words(error: BaseException) -> str:
         return "the connection was closed"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if "banner" in str(text):
+    if "banner" in str(text) or "No existing session" in str(text):  # paramiko's word for a start that timed out
         return "nothing there answers as an SSH server in time"
     return str(text).splitlines()[0].rstrip(".")
 

@@ -21,28 +21,54 @@ CONTAINERS = {"b" * 64: "web"}
             "2:cpu:/\n1:name=systemd:/system.slice/nginx.service\n0::/\n", ROOT, "unit", "nginx.service", id="hybrid"
         ),
         pytest.param(
-            "0::/system.slice/system-getty.slice/getty@tty1.service\n", ROOT, "unit", "getty@tty1.service", id="instance"
+            "0::/system.slice/system-getty.slice/getty@tty1.service\n",
+            ROOT,
+            "unit",
+            "getty@tty1.service",
+            id="instance",
         ),
         pytest.param(
-            "0::/machine.slice/box.service/payload/system.slice/nginx.service\n", ROOT, "unit", "box.service", id="delegated"
+            "0::/machine.slice/box.service/payload/system.slice/nginx.service\n",
+            ROOT,
+            "unit",
+            "box.service",
+            id="delegated",
         ),
         pytest.param("0::/user.slice/user-1000.slice/session-3.scope\n", ROOT, "process", "python3", id="login"),
         pytest.param(
             "0::/user.slice/user-1000.slice/user@1000.service/app.slice/web.service\n",
-            ROOT, "unit", "user@1000.service", id="user unit",
+            ROOT,
+            "unit",
+            "user@1000.service",
+            id="user unit",
         ),
         pytest.param("0::/system.slice/docker-" + "b" * 64 + ".scope\n", ROOT, "container", "web", id="container v2"),
         pytest.param("4:name=systemd:/docker/" + "b" * 64 + "\n0::/\n", ROOT, "container", "web", id="container v1"),
-        pytest.param("0::/system.slice/docker-" + "c" * 64 + ".scope\n", ROOT, "unit", "docker-" + "c" * 64 + ".scope",
-                     id="unknown container"),
-        pytest.param("9:name=systemd:/docker/" + "a" * 64 + "/system.slice/ssh.service\n", NESTED, "unit", "ssh.service",
-                     id="inside a container"),
-        pytest.param("9:name=systemd:/docker/" + "a" * 64 + "/docker/" + "b" * 64 + "\n", NESTED, "container", "web",
-                     id="container inside a container"),
+        pytest.param(
+            "0::/system.slice/docker-" + "c" * 64 + ".scope\n",
+            ROOT,
+            "unit",
+            "docker-" + "c" * 64 + ".scope",
+            id="unknown container",
+        ),
+        pytest.param(
+            "9:name=systemd:/docker/" + "a" * 64 + "/system.slice/ssh.service\n",
+            NESTED,
+            "unit",
+            "ssh.service",
+            id="inside a container",
+        ),
+        pytest.param(
+            "9:name=systemd:/docker/" + "a" * 64 + "/docker/" + "b" * 64 + "\n",
+            NESTED,
+            "container",
+            "web",
+            id="container inside a container",
+        ),
         pytest.param("", ROOT, "process", "python3", id="no table"),
         pytest.param("0::/init.scope\n", ROOT, "process", "python3", id="PID 1"),
     ],
-)  # fmt: skip
+)
 def test_holder(table: str, root: str, kind: str, name: str) -> None:
     found = listeners.holder(listeners.control_group(table, root), CONTAINERS, "python3")
     assert found == {"kind": kind, "name": name}
@@ -71,7 +97,11 @@ def test_kernel_message(only: int) -> None:
 
 def test_this_machine() -> None:
     """A socket of our own is found with its process, whichever way the kernel is asked."""
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket(type=socket.SOCK_DGRAM) as far:
+    with (
+        socket.socket() as tcp,
+        socket.socket(type=socket.SOCK_DGRAM) as udp,
+        socket.socket(type=socket.SOCK_DGRAM) as far,
+    ):
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
         udp.bind(("127.0.0.1", 0))
@@ -88,18 +118,29 @@ def test_this_machine() -> None:
 
 
 def _container(name: str, state: str, port: int) -> dict[str, object]:
-    published = {"socket": {"protocol": "tcp", "address": "0.0.0.0", "port": port, "ipv6_only": False}, "container_port": 1}
+    published = {
+        "socket": {"protocol": "tcp", "address": "0.0.0.0", "port": port, "ipv6_only": False},
+        "container_port": 1,
+    }
     return {"id": name * 64, "state": state, "ports": [published]}
 
 
 def test_published_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     """docker-proxy's sockets belong to the container; a port forwarded by the firewall alone is held all the same."""
     sockets = [{"protocol": "tcp", "address": "0.0.0.0", "port": 80, "ipv6_only": False, "inode": 5}]
-    files = {"/proc/7/comm": "docker-proxy\n", "/proc/7/cgroup": "0::/system.slice/docker.service\n", "/proc/1/cgroup": ROOT}
+    files = {
+        "/proc/7/comm": "docker-proxy\n",
+        "/proc/7/cgroup": "0::/system.slice/docker.service\n",
+        "/proc/1/cgroup": ROOT,
+    }
     monkeypatch.setattr(netlink, "bound", lambda: sockets)
     monkeypatch.setattr(listeners, "owners", lambda inodes: ({5: [7]}, True))
     monkeypatch.setattr(listeners, "read", lambda path: files.get(path, ""))
-    known = {"a": _container("a", "running", 80), "b": _container("b", "running", 81), "c": _container("c", "exited", 82)}
+    known = {
+        "a": _container("a", "running", 80),
+        "b": _container("b", "running", 81),
+        "c": _container("c", "exited", 82),
+    }
     found, unseen = listeners.listeners({}, known)
     held = {entry["socket"]["port"]: entry["holder"] for entry in found}
     assert held == {80: {"kind": "container", "name": "a"}, 81: {"kind": "container", "name": "b"}}
@@ -114,7 +155,9 @@ def test_socket_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listeners, "read", lambda path: {"/proc/9/comm": "web\n"}.get(path, ""))
     units = {"web.socket": {"active_state": "active", "listen": ["ListenStream=[::]:80", "ListenStream=/run/web"]}}
     found, _ = listeners.listeners(units, {})
-    assert [(e["holder"], e["pid"], e["process"]) for e in found] == [({"kind": "unit", "name": "web.socket"}, 9, "web")]
+    assert [(e["holder"], e["pid"], e["process"]) for e in found] == [
+        ({"kind": "unit", "name": "web.socket"}, 9, "web")
+    ]
 
 
 def test_unseen_holder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,18 +63,53 @@ def test_no_package_manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def _inspect(**changes: Any) -> dict[str, Any]:
     answer: dict[str, Any] = {
-        "Id": "f" * 64, "Name": "/web", "Image": "sha256:1", "RestartCount": 2,
-        "State": {"Status": "running", "Running": True, "Pid": 7, "ExitCode": 0, "Error": "", "StartedAt": "2026-01-01T00:00:00Z",
-                  "Health": {"Status": "healthy"}},
-        "Config": {"Image": "nginx:1", "Env": ["SECRET=x", "PATH=/bin"], "Entrypoint": ["/e"], "Cmd": ["-p", "80"],
-                   "Labels": {"a": "b"}, "ExposedPorts": {"80/tcp": {}}},
-        "HostConfig": {"RestartPolicy": {"Name": "always"}, "NetworkMode": "bridge",
-                       "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": ""}], "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}]}},
-        "NetworkSettings": {"Networks": {"bridge": {}}, "Ports": {
-            "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}, {"HostIp": "::", "HostPort": "32768"}],
-            "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}], "443/tcp": None}},
-        "Mounts": [{"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "Destination": "/d", "RW": False}],
-    }  # fmt: skip
+        "Id": "f" * 64,
+        "Name": "/web",
+        "Image": "sha256:1",
+        "RestartCount": 2,
+        "State": {
+            "Status": "running",
+            "Running": True,
+            "Pid": 7,
+            "ExitCode": 0,
+            "Error": "",
+            "StartedAt": "2026-01-01T00:00:00Z",
+            "Health": {"Status": "healthy"},
+        },
+        "Config": {
+            "Image": "nginx:1",
+            "Env": ["SECRET=x", "PATH=/bin"],
+            "Entrypoint": ["/e"],
+            "Cmd": ["-p", "80"],
+            "Labels": {"a": "b"},
+            "ExposedPorts": {"80/tcp": {}},
+        },
+        "HostConfig": {
+            "RestartPolicy": {"Name": "always"},
+            "NetworkMode": "bridge",
+            "PortBindings": {
+                "80/tcp": [{"HostIp": "", "HostPort": ""}],
+                "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}],
+            },
+        },
+        "NetworkSettings": {
+            "Networks": {"bridge": {}},
+            "Ports": {
+                "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}, {"HostIp": "::", "HostPort": "32768"}],
+                "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}],
+                "443/tcp": None,
+            },
+        },
+        "Mounts": [
+            {
+                "Type": "volume",
+                "Name": "data",
+                "Source": "/var/lib/docker/volumes/data/_data",
+                "Destination": "/d",
+                "RW": False,
+            }
+        ],
+    }
     answer.update(changes)
     return answer
 
@@ -83,7 +118,13 @@ def test_container() -> None:
     found = containers.container(_inspect())
     assert "SECRET=x" not in json.dumps(found)
     model = load(Container, found)
-    assert (model.name, model.pid, model.restart_policy, model.health, model.exit_code) == ("web", 7, "always", "healthy", None)
+    assert (model.name, model.pid, model.restart_policy, model.health, model.exit_code) == (
+        "web",
+        7,
+        "always",
+        "healthy",
+        None,
+    )
     assert [str(port.socket) for port in model.ports] == ["127.0.0.1:53/udp", "0.0.0.0:32768/tcp", "[::]:32768/tcp"]
     assert model.ports[2].socket.ipv6_only
     assert model.command == ("/e", "-p", "80")
@@ -106,11 +147,15 @@ def test_secret_changes_hash() -> None:
 
 
 def test_image() -> None:
-    model = load(Image, containers.image({"Id": "sha256:1", "RepoTags": None, "Config": {"Cmd": ["x"], "Entrypoint": None}}))
+    model = load(
+        Image, containers.image({"Id": "sha256:1", "RepoTags": None, "Config": {"Cmd": ["x"], "Entrypoint": None}})
+    )
     assert (model.tags, model.command, model.entrypoint) == ((), ("x",), ())
 
 
-@pytest.mark.parametrize("error", ["Docker does not answer on /var/run/docker.sock: Connection refused", "…: Permission denied"])
+@pytest.mark.parametrize(
+    "error", ["Docker does not answer on /var/run/docker.sock: Connection refused", "…: Permission denied"]
+)
 def test_dead_docker_is_blind(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def dead(engine: object) -> None:
         raise EngineError(error)
@@ -194,12 +239,19 @@ def test_checks(web: str) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed = f"127.0.0.1:{unused.getsockname()[1]}"
-        found = checks.run({
-            "tcp": [web, closed],
-            "http": [f"http://{web}/ok", f"http://{web}/moved", f"http://{web}/gone", "file:///etc/passwd",
-                     {"target": f"http://{web}/gone", "status": 410}],
-            "command": ["true", "echo first >&2; echo last >&2; exit 4", {"target": "sleep 9", "timeout": 0.1}],
-        })  # fmt: skip
+        found = checks.run(
+            {
+                "tcp": [web, closed],
+                "http": [
+                    f"http://{web}/ok",
+                    f"http://{web}/moved",
+                    f"http://{web}/gone",
+                    "file:///etc/passwd",
+                    {"target": f"http://{web}/gone", "status": 410},
+                ],
+                "command": ["true", "echo first >&2; echo last >&2; exit 4", {"target": "sleep 9", "timeout": 0.1}],
+            }
+        )
     assert [entry["ok"] for entry in found] == [True, False, True, True, False, False, True, True, False, False]
     whys = [entry["why"] for entry in found if not entry["ok"]]
     assert whys[0] == "Connection refused"
@@ -214,7 +266,9 @@ def _run(base: Path, name: str, state: str, *, heard: bool = False, age: int = 0
     path = base / "runs" / name
     path.mkdir(parents=True)
     (path / f"is-{state}").touch()
-    (path / "state.json").write_text(json.dumps({"since": "2026-01-01T00:00:00+00:00", "holder": {"user": "ann", "host": "c"}}))
+    (path / "state.json").write_text(
+        json.dumps({"since": "2026-01-01T00:00:00+00:00", "holder": {"user": "ann", "host": "c"}})
+    )
     if heard:
         (path / "acknowledged").touch()
     os.utime(path, (1000 - age, 1000 - age))
@@ -228,12 +282,18 @@ def _run(base: Path, name: str, state: str, *, heard: bool = False, age: int = 0
         pytest.param([("a", "rolled-back", False)], "", ("a", "rolled-back"), id="unheard"),
         pytest.param([("a", "rolled-back", True)], "", None, id="heard"),
         pytest.param([("b", "confirmed", False), ("a", "rolled-back", False)], "", None, id="superseded"),
-        pytest.param([("b", "snapshotting", False), ("a", "rollback-incomplete", False)], "", ("a", "rollback-incomplete"),
-                     id="aborted since"),
+        pytest.param(
+            [("b", "snapshotting", False), ("a", "rollback-incomplete", False)],
+            "",
+            ("a", "rollback-incomplete"),
+            id="aborted since",
+        ),
         pytest.param([], "lost", ("lost", "unknown"), id="dangling"),
     ],
-)  # fmt: skip
-def test_unfinished(tmp_path: Path, runs: list[tuple[str, str, bool]], armed: str, want: tuple[str, str] | None) -> None:
+)
+def test_unfinished(
+    tmp_path: Path, runs: list[tuple[str, str, bool]], armed: str, want: tuple[str, str] | None
+) -> None:
     for age, (name, state, heard) in enumerate(runs):
         _run(tmp_path, name, state, heard=heard, age=age)
     if armed:

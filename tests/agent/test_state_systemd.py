@@ -44,22 +44,50 @@ def test_units(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "www.service").symlink_to("web.service")
     (tmp_path / "off.service").symlink_to(os.devnull)
+    (tmp_path / "off-too.service").symlink_to("off.service")
+    (tmp_path / "lazy.service").symlink_to("idle.service")
     table = {
         "web.service": {
-            "loaded": True, "Names": ["web.service", "www.service"], "LoadState": "loaded", "ActiveState": "active",
-            "SubState": "running", "UnitFileState": "enabled", "Type": "simple", "MainPID": 7, "ExecStart": EXEC,
-            "Environment": ["A=b c", "D="], "EnvironmentFiles": [("/etc/default/web", True), ("/etc/web", False)],
-            "InvocationID": list(range(16)), "DropInPaths": ["/etc/systemd/system/web.service.d/a.conf"],
+            "loaded": True,
+            "Names": ["web.service", "www.service"],
+            "LoadState": "loaded",
+            "ActiveState": "active",
+            "SubState": "running",
+            "UnitFileState": "enabled",
+            "Type": "simple",
+            "MainPID": 7,
+            "ExecStart": EXEC,
+            "Environment": ["A=b c", "D="],
+            "EnvironmentFiles": [("/etc/default/web", True), ("/etc/web", False)],
+            "InvocationID": list(range(16)),
+            "DropInPaths": ["/etc/systemd/system/web.service.d/a.conf"],
         },
         "gone.service": {"loaded": True, "LoadState": "not-found", "ActiveState": "inactive"},
         "deleted.service": {"loaded": True, "LoadState": "not-found", "ActiveState": "active"},
-        "api.socket": {"loaded": True, "LoadState": "loaded", "ActiveState": "active",
-                       "Listen": [("Stream", "[::]:80"), ("Datagram", "127.0.0.1:53")], "Triggers": ["api.service"]},
-        "idle.service": {"LoadState": "loaded", "ActiveState": "inactive", "UnitFileState": "disabled", "ExecStart": EXEC},
+        "api.socket": {
+            "loaded": True,
+            "LoadState": "loaded",
+            "ActiveState": "active",
+            "Listen": [("Stream", "[::]:80"), ("Datagram", "127.0.0.1:53")],
+            "Triggers": ["api.service"],
+        },
+        "idle.service": {
+            "LoadState": "loaded",
+            "ActiveState": "inactive",
+            "UnitFileState": "disabled",
+            "ExecStart": EXEC,
+        },
         "some.mount": {"loaded": True, "LoadState": "loaded"},
-    }  # fmt: skip
+    }
     found = systemd.units(ActedBus(table, [str(tmp_path), "/not/there"]))
-    assert set(found) == {"web.service", "deleted.service", "api.socket", "idle.service", "off.service"}
+    assert set(found) == {
+        "web.service",
+        "deleted.service",
+        "api.socket",
+        "idle.service",
+        "off.service",
+        "off-too.service",
+    }
     web = found["web.service"]
     assert web["commands"] == [["/bin/sh", "-c", "echo a b"]]
     assert web["environment"] == {"A": "b c", "D": ""}
@@ -69,7 +97,8 @@ def test_units(tmp_path: Path) -> None:
     assert web["main_pid"] == 7
     assert found["api.socket"]["listen"] == ["ListenStream=[::]:80", "ListenDatagram=127.0.0.1:53"]
     assert found["idle.service"]["unit_file_state"] == "disabled"
-    assert found["off.service"]["load_state"] == "masked"
+    assert found["idle.service"]["aliases"] == ["lazy.service"]
+    assert [found[name]["load_state"] for name in ("off.service", "off-too.service")] == ["masked", "masked"]
 
 
 def test_refused_list() -> None:
@@ -85,7 +114,12 @@ def test_signature() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "path"),
-    [("ssh.service", "ssh_2eservice"), ("a@b-c.socket", "a_40b_2dc_2esocket"), ("9p.timer", "_39p_2etimer"), ("é", "_c3_a9")],
+    [
+        ("ssh.service", "ssh_2eservice"),
+        ("a@b-c.socket", "a_40b_2dc_2esocket"),
+        ("9p.timer", "_39p_2etimer"),
+        ("é", "_c3_a9"),
+    ],
 )
 def test_object_path(unit: str, path: str) -> None:
     assert dbus.object_path(unit) == "/org/freedesktop/systemd1/unit/" + path
@@ -137,5 +171,5 @@ def test_conversation(tmp_path: Path) -> None:
 
 
 def test_no_bus(tmp_path: Path) -> None:
-    with pytest.raises(AgentFailure, match="systemd does not answer over D-Bus.*No such file"):
+    with pytest.raises(AgentFailure, match=r"systemd does not answer over D-Bus.*No such file"):
         dbus.Bus(str(tmp_path / "none"))

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.story import Workplace, put_in, workplace
-from tests.testbed.listing import differences, observe
+from tests.testbed.listing import Listing, differences
+from tests.testbed.listing import observe as observe_all
+
+
+OWN_DATA = ["/var/lib/monitoring-agent"]
+"""Where the agent writes what it measures, all the time and whatever we do."""
+
+
+def observe(host) -> Listing:
+    return observe_all(host, exclude=OWN_DATA)
 
 
 @pytest.fixture
@@ -85,6 +94,9 @@ def test_the_corrected_play_is_confirmed_and_clean_the_second_time(with_unit, pl
     same(before, host)
 
 
+UNFORESEEN_FAILURE = '/usr/bin/python3 -c "raise SystemExit(3)"'
+"""A plain `false` is foreseen, and refused."""
+
 FAILS_LAST = """
 - hosts: monitored
   tasks:
@@ -116,7 +128,7 @@ FAILS_LAST = """
     - name: Remove a package
       ansible.builtin.apt: {name: less, state: absent, purge: true}
     - name: Fail
-      ansible.builtin.command: "false"
+      ansible.builtin.command: /usr/bin/python3 -c "raise SystemExit(3)"
 """
 
 
@@ -134,7 +146,7 @@ def test_a_play_that_fails_last_is_undone(with_unit, place):
 def test_an_installed_package_is_undone(host, place):
     before = observe(host)
     play = "- hosts: monitored\n  tasks:\n    - apt: {name: tree, state: present, update_cache: true}\n    - fail:\n      when: true\n"
-    play = play.replace("    - fail:\n      when: true\n", "    - command: 'false'\n")
+    play = play.replace("    - fail:\n      when: true\n", f"    - command: {UNFORESEEN_FAILURE}\n")
     done = place.playbook(place.write("install.yml", play))
     assert done.returncode == 21, done.stderr
     assert "changed=1" in done.stdout, "the package must really have been installed"
@@ -181,7 +193,7 @@ def test_a_killed_controller_is_noticed_by_the_host(host, place):
         env=place.environ(AISAFE_LINT="off"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    eventually(host, "systemctl is-active prometheus-node-exporter && pgrep -f 'sleep 30'", 60)
+    eventually(host, "systemctl is-active prometheus-node-exporter && pgrep -f '[s]leep 30'", 120)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     eventually(host, "! test -L /var/lib/aisafe/pending", 40)
@@ -232,7 +244,7 @@ def test_one_of_two_fails_and_both_come_back(hosts, tmp_path):
     place = workplace(tmp_path / "work", [host.inventory_line() for host in two])
     play = (
         "- hosts: monitored\n  tasks:\n    - copy: {dest: /etc/motd, content: x, mode: '0644'}\n"
-        f"    - command: test {{{{ inventory_hostname }}}} != {two[1].name}\n"
+        f"    - command: {UNFORESEEN_FAILURE}\n      when: inventory_hostname == '{two[1].name}'\n"
     )
     before = [observe(host) for host in two]
     done = place.playbook(place.write("one_fails.yml", play))
@@ -248,7 +260,7 @@ def test_ctrl_c_rolls_back(host, place):
         ["aisafe-playbook", "-i", "inventory.ini", "slow.yml"], cwd=place.directory, env=place.environ(AISAFE_LINT="off"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip
-    eventually(host, "pgrep -f 'sleep 30'", 60)
+    eventually(host, "pgrep -f '[s]leep 30'", 120)
     os.killpg(child.pid, signal.SIGINT)
     _out, err = child.communicate(timeout=120)
     assert child.returncode == 21, err
@@ -263,9 +275,10 @@ def test_the_record_tells_every_stage(host, place):
     names = {path.name for path in run.iterdir()}
     assert {"before.json", "forecast.json", "verdict.json", "applied.json", "proof.json", "outcome.json"} <= names
     forecast = json.loads((run / "forecast.json").read_text())
-    assert any(name.endswith("agent_unit.yml") for name in forecast["value"]["files"] if "value" in forecast) or any(
-        name.endswith("agent_unit.yml") for name in forecast.get("files", {})
-    )
+    assert any(name.endswith("agent_unit.yml") and len(digest) == 64 for name, digest in forecast["files"].items())
+    inputs = json.loads((run / "inputs.json").read_text())
+    assert inputs["model"] == "m@1"
+    assert (run / "prompt").read_text() == "make it so"
     shown = place.run("aisafe", "show", "last")
     assert shown.returncode == 0, shown.stderr
     assert "confirmed" in shown.stdout + shown.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from tests.testbed import Host, TestbedError, fleet, inventory, recipe, state
 from tests.testbed.containers import parse_firewall
+from tests.testbed.engine import docker
 from tests.testbed.listing import differences, observe
 from tests.testbed.pool import _abandoned, _started
 
@@ -109,7 +111,7 @@ def test_several_hosts_at_once_are_apart(hosts, tmp_path: Path) -> None:
     assert done.stdout.count("pong") == 4, done.stdout + done.stderr
 
 
-def test_a_host_made_again_is_pristine_at_the_same_address(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_made_again_is_pristine_at_the_same_address(host: Host) -> None:
     owner = host.container.removesuffix("-web1").removeprefix(f"aisafe-{state.namespace()}-")
     host.run("touch /srv/old; docker run -d --name old busybox:1.36 sleep 1000")
     again = fleet.fresh("web1", owner=owner)
@@ -124,9 +126,25 @@ def test_a_failed_unit_is_named(host: Host) -> None:
         host.wait_ready()
 
 
-def test_a_foreign_container_is_left_alone() -> None:
+def test_a_foreign_container_is_left_alone(hosts) -> None:
+    name = f"aisafe-{state.namespace()}-foreign{os.getpid()}"
+    docker("create", f"--name={name}", recipe.tag(), "true")
+    try:
+        with pytest.raises(TestbedError, match="is not the test bed's"):
+            fleet.remove_container(name)
+        assert docker("inspect", "--type=container", name, check=False).returncode == 0
+    finally:
+        docker("rm", "--force", "--volumes", name)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "-a", "Web1", "a" * 41, "a b"])
+def test_a_name_that_no_host_can_have_is_refused(name: str) -> None:
     with pytest.raises(TestbedError, match="cannot be a host's name"):
-        fleet.container_name("../x")
+        fleet.container_name(name)
+
+
+def test_a_host_cannot_set_the_clock_of_this_machine(host: Host) -> None:
+    assert "not permitted" in host.run("date --set=2001-01-01", check=False).stderr
 
 
 def test_the_observer_sees_no_change_where_there_is_none(host: Host) -> None:

@@ -30,6 +30,7 @@ def app(**given: Any) -> Container:
         (None, [app(state="restarting", restart_count=3, exit_code=127)], "started again all the time (exit code 127)"),
         (None, [app(restart_count=0), app(restart_count=2)], "started it again 2 times"),
         (None, [app(restart_count=1)], "started it again once"),
+        (None, [app(state="restarting", restart_count=1, exit_code=2), app(restart_count=2)], "2 times (exit code 2)"),
         (app(restart_count=5), [app(restart_count=5)], None),
         (app(restart_count=5), [app(restart_count=6)], "started it again 6 times"),
         (app(restart_count=5, id="old"), [app(restart_count=0)], None),

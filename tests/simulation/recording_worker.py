@@ -1,4 +1,4 @@
-"""The simulation's child with recording models: every call becomes an effect, so that the engine is tested by itself."""
+"""The simulation's child with recording models: every call becomes an effect; the engine is tested by itself."""
 
 from __future__ import annotations
 

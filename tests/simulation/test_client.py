@@ -26,7 +26,7 @@ EMPTY = "- {hosts: all, gather_facts: false, tasks: []}\n"
             AnsibleError,
             r"couldn't resolve module/action 'nosuch_module'.*site\.yml:1",
         ),
-        ("- {hosts: all, roles: [nosuch]}\n", [], AnsibleError, "the role 'nosuch' was not found"),
+        ("- {hosts: all, roles: [nosuch]}\n", [], AnsibleError, "(?i)the role 'nosuch' was not found"),
         ("- {hosts: '{{ nosuch }}', tasks: []}\n", [], AnsibleError, "'nosuch' is undefined"),
         ("- {hosts: all, tasks: [{import_tasks: no.yml}]}\n", [], AnsibleError, r"no\.yml"),
         ("{}\n", [], AnsibleError, "playbook must be a list of plays"),
@@ -43,14 +43,15 @@ def test_errors(site: Site, playbook: str | None, argv: list[str], kind: type[Ai
         site.target("-i", "h1,", *argv, "site.yml")
     assert type(caught.value) is kind
     assert re.search(words, caught.value.message), caught.value.message
-    assert "Traceback" not in str(caught.value) and "\n" not in caught.value.message
+    assert "Traceback" not in str(caught.value)
+    assert "\n" not in caught.value.message
     assert caught.value.state == "Nothing was changed on any host."
 
 
 def test_a_broken_configuration(site: Site) -> None:
     site.write("site.yml", EMPTY)
     site.write("ansible.cfg", "no section\n")
-    with pytest.raises(UsageError, match="ansible.cfg cannot be read"):
+    with pytest.raises(UsageError, match=r"ansible\.cfg cannot be read"):
         site.target("-i", "h1,", "site.yml")
 
 
@@ -78,9 +79,9 @@ def test_vault(site: Site) -> None:
     play = "- {hosts: all, gather_facts: false, tasks: [{name: a, copy: {content: '{{ port }}', dest: /a}}]}\n"
     seen = site.foresee(play, "--ask-vault-pass", hosts="hosts", vault_passwords={"default": "opensesame"})
     assert seen.args("a")["content"] == 8443
-    with pytest.raises(AnsibleError, match="(?i)decrypt"):
+    with pytest.raises(AnsibleError, match=r"(?i)decrypt"):
         site.target("-i", "hosts", "--ask-vault-pass", "site.yml", vault_passwords={"default": "wrong"})
-    with pytest.raises(AnsibleError, match="(?i)vault"):
+    with pytest.raises(AnsibleError, match=r"(?i)vault"):
         site.target("-i", "hosts", "site.yml")
     site.write("pass", "opensesame\n")
     assert site.foresee(None, "--vault-id", "dev@pass", hosts="hosts").args("a")["content"] == 8443
@@ -120,7 +121,8 @@ def test_closing_leaves_nothing(site: Site) -> None:
     simulation = site.simulation(["-i", "h1,", "site.yml"])
     with simulation:
         simulation.target()
-        assert simulation._scratch is not None and simulation._process is not None
+        assert simulation._scratch is not None
+        assert simulation._process is not None
         scratch, process = simulation._scratch.name, simulation._process
     assert process.poll() is not None
     assert not site.path.joinpath(scratch).exists()

@@ -69,7 +69,8 @@ def test_not_readable(tmp_path: Path) -> None:
 def test_environment(tmp_path: Path) -> None:
     kept = environment(
         {
-            "PATH": "/bin", "PYTHONPATH": "/evil", "PYTHONSTARTUP": "x", "ANSIBLE_CONFIG": "mine", "ANSIBLE_STRATEGY": "evil",
+            "PATH": "/bin", "PYTHONPATH": "/evil", "PYTHONSTARTUP": "x", "ANSIBLE_CONFIG": "mine",
+            "ANSIBLE_STRATEGY": "evil",
             "ANSIBLE_FILTER_PLUGINS": "/evil", "ANSIBLE_CALLBACKS_ENABLED": "evil", "ANSIBLE_LOG_PATH": "/log",
             "ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_ROLES_PATH": "/roles",
             "ANSIBLE_LOOKUP_PLUGINS": "/evil", "ANSIBLE_LIBRARY": "/evil", "ANSIBLE_NO_LOG": "1",

@@ -11,7 +11,18 @@ import pytest
 
 from tests.simulation.conftest import Site
 
-HOSTS = "[web]\nw1\nw2\nw3\n[db]\nd1\n[all:vars]\nansible_connection=local\nansible_python_interpreter={python}\nout={out}\n"
+HOSTS = """
+[web]
+w1
+w2
+w3
+[db]
+d1
+[all:vars]
+ansible_connection=local
+ansible_python_interpreter={python}
+out={out}
+"""
 
 FILES = {
     "site.yml": """
@@ -58,7 +69,7 @@ FILES = {
           gather_facts: false
           tasks:
             - {name: grouped, copy: {content: "{{ groups['level_low'] | sort | join(',') }}", dest: "{{ out }}/grouped-{{ inventory_hostname }}"}}
-        """,
+        """,  # noqa: E501
     "first.yml": """
         - name: first
           hosts: d1
@@ -94,12 +105,14 @@ CALLBACK = """
 import json, os
 from ansible.plugins.callback import CallbackBase
 
+OWN = ('group_by', 'add_host', 'set_fact', 'fail', 'include_tasks', 'include_role')
+
 class CallbackModule(CallbackBase):
     CALLBACK_TYPE = 'notification'
     CALLBACK_NAME = 'record'
 
     def _write(self, result):
-        if result._task.loop or result._task.action in ('group_by', 'add_host', 'set_fact', 'fail', 'include_tasks', 'include_role'):
+        if result._task.loop or result._task.action in OWN:
             return
         self._line(result._host.name, result._task.get_name(), result._result)
 

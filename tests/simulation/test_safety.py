@@ -18,13 +18,13 @@ TOUCH = "import pathlib; pathlib.Path({path!r}).touch()\n"
 CODE = {
     "filter_plugins": "class FilterModule:\n    def filters(self):\n        return {'evil': lambda value: value}\n",
     "test_plugins": "class TestModule:\n    def tests(self):\n        return {'evil': lambda value: True}\n",
-    "lookup_plugins": "from ansible.plugins.lookup import LookupBase\nclass LookupModule(LookupBase):\n    def run(self, terms, variables=None, **kw):\n        return ['x']\n",
-    "callback_plugins": "from ansible.plugins.callback import CallbackBase\nclass CallbackModule(CallbackBase):\n    CALLBACK_TYPE = 'notification'\n    CALLBACK_NAME = 'evil'\n",
-    "action_plugins": "from ansible.plugins.action import ActionBase\nclass ActionModule(ActionBase):\n    def run(self, tmp=None, task_vars=None):\n        return {'changed': False}\n",
-    "vars_plugins": "from ansible.plugins.vars import BaseVarsPlugin\nclass VarsModule(BaseVarsPlugin):\n    def get_vars(self, loader, path, entities):\n        return {}\n",
-    "strategy_plugins": "from ansible.plugins.strategy.linear import StrategyModule as Base\nclass StrategyModule(Base):\n    pass\n",
-    "connection_plugins": "from ansible.plugins.connection.local import Connection as Base\nclass Connection(Base):\n    transport = 'evil'\n",
-    "inventory_plugins": "from ansible.plugins.inventory import BaseInventoryPlugin\nclass InventoryModule(BaseInventoryPlugin):\n    NAME = 'evil'\n",
+    "lookup_plugins": "from ansible.plugins.lookup import LookupBase\nclass LookupModule(LookupBase):\n    def run(self, terms, variables=None, **kw):\n        return ['x']\n",  # noqa: E501
+    "callback_plugins": "from ansible.plugins.callback import CallbackBase\nclass CallbackModule(CallbackBase):\n    CALLBACK_TYPE = 'notification'\n    CALLBACK_NAME = 'evil'\n",  # noqa: E501
+    "action_plugins": "from ansible.plugins.action import ActionBase\nclass ActionModule(ActionBase):\n    def run(self, tmp=None, task_vars=None):\n        return {'changed': False}\n",  # noqa: E501
+    "vars_plugins": "from ansible.plugins.vars import BaseVarsPlugin\nclass VarsModule(BaseVarsPlugin):\n    def get_vars(self, loader, path, entities):\n        return {}\n",  # noqa: E501
+    "strategy_plugins": "from ansible.plugins.strategy.linear import StrategyModule as Base\nclass StrategyModule(Base):\n    pass\n",  # noqa: E501
+    "connection_plugins": "from ansible.plugins.connection.local import Connection as Base\nclass Connection(Base):\n    transport = 'evil'\n",  # noqa: E501
+    "inventory_plugins": "from ansible.plugins.inventory import BaseInventoryPlugin\nclass InventoryModule(BaseInventoryPlugin):\n    NAME = 'evil'\n",  # noqa: E501
     "become_plugins": "from ansible.plugins.become.sudo import BecomeModule\n",
     "cache_plugins": "from ansible.plugins.cache.memory import CacheModule\n",
     "library": "#!/usr/bin/python\nprint('{}')\n",
@@ -312,7 +312,7 @@ def test_limits(site: Site) -> None:
     assert not seen.forecast.complete
     assert "took longer than 4 seconds" in seen.notes("stopped")[0][1]
     seen = site.foresee(
-        "- {hosts: all, gather_facts: false, tasks: [{name: a, copy: {content: \"{{ 'x' * 2000000000 }}\", dest: /a}}]}\n",
+        "- {hosts: all, gather_facts: false, tasks: [{copy: {content: \"{{ 'x' * 2000000000 }}\", dest: /a}}]}\n",
         memory_limit=600 * 1024**2,
     )
     assert not seen.forecast.complete or seen.forecast.hosts["h1"].coverage.opaque or seen.notes("predicted-failure")

@@ -74,7 +74,8 @@ def test_ignored_and_rescued(site: Site) -> None:
         """
     )
     assert seen.calls() == [
-        ("ignored", "certain"), ("if failed", "certain"), ("fails", "certain"), ("rescue", "certain"), ("always", "certain"),
+        ("ignored", "certain"), ("if failed", "certain"), ("fails", "certain"),
+        ("rescue", "certain"), ("always", "certain"),
     ]  # fmt: skip
     assert not seen.notes("predicted-failure")
     assert len(seen.notes("possible-failure")) == 1
@@ -126,6 +127,28 @@ def test_assert_and_fail(site: Site) -> None:
     assert [name for name, _ in seen.calls()] == ["first", "after"]
     assert len(seen.notes("possible-failure")) == 2
     assert "one is not two" in seen.notes("predicted-failure")[0][1]
+
+
+def test_unknown_values_in_what_runs_on_the_controller(site: Site) -> None:
+    seen = site.foresee(
+        """
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - {name: first, command: x, register: o}
+            - {name: shown, debug: {var: o}}
+            - {name: message, debug: {msg: "{{ o.stdout }}"}}
+            - {name: set, set_fact: {known: 1, unknown: "{{ o.stdout }}"}}
+            - {name: used, copy: {content: "{{ known }} {{ unknown }}", dest: /a}}
+            - {name: vars, include_vars: {file: "{{ o.stdout }}"}}
+            - {name: fails, fail: {msg: "{{ o.stdout }}"}}
+            - {name: never, file: {path: /b}}
+        """
+    )
+    assert [name for name, _ in seen.calls()] == ["first", "used"]
+    assert seen.args("used")["content"].startswith("1 ⟦")
+    assert [kind for kind, _ in seen.notes()] == ["opaque-task", "opaque-task", "predicted-failure"]
+    assert seen.forecast.hosts["h1"].coverage.opaque == 2
 
 
 def test_no_waiting(site: Site) -> None:
@@ -237,7 +260,8 @@ def test_no_log_with_a_broken_template(site: Site) -> None:
           tasks: [{name: secret, template: {src: t.j2, dest: /a}, no_log: true}]
         """
     )
-    assert seen.notes("template-error") and seen.notes("predicted-failure")
+    assert seen.notes("template-error")
+    assert seen.notes("predicted-failure")
     assert not any("hunter22" in message or "nosuch" in message for _, message in seen.notes())
 
 

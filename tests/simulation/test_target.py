@@ -16,7 +16,7 @@ near ansible_connection=local
 who=me
 [other]
 far
-"""
+"""  # noqa: E501
 
 
 def connection(
@@ -133,5 +133,5 @@ def test_needs_facts(site: Site, play: str, needs: bool) -> None:
 def test_a_connection_variable_that_cannot_be_worked_out(site: Site) -> None:
     site.write("hosts", 'h1 ansible_host="{{ nosuch }}"\n')
     site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: []}\n")
-    with pytest.raises(AnsibleError, match="ansible_host of host h1 cannot be worked out.*'nosuch' is undefined"):
+    with pytest.raises(AnsibleError, match=r"ansible_host of host h1 cannot be worked out.*'nosuch' is undefined"):
         site.target("-i", "hosts", "site.yml")

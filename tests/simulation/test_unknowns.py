@@ -116,7 +116,7 @@ def test_loops(site: Site) -> None:
     - {name: with items, file: {path: "/w/{{ item }}"}, with_items: "{{ o.stdout_lines }}"}
     - {name: with dict, file: {path: "/m/{{ item.key }}={{ item.value }}"}, with_dict: {a: 1, b: "{{ o.stdout }}"}}
     - {name: register, command: "bar {{ item }}", loop: [1, 2], register: oo}
-    - {name: over results, copy: {content: "{{ item.stdout }} {{ item.item }}", dest: /r}, loop: "{{ oo.results }}", when: item.rc == 0}
+    - {name: over results, copy: {content: "{{ item.stdout }}", dest: /r}, loop: "{{ oo.results }}", when: item.rc == 0}
     - {name: paused, file: {path: "/p/{{ item }}"}, loop: [1, 2], loop_control: {pause: 600}}
 """
     )

@@ -57,7 +57,8 @@ def _command(options: argparse.Namespace) -> int:
         case "status":
             print(f"Docker {engine()}")
             for entry in status():
-                print(f"{entry['name']:<16} {entry['address']:<15} {entry['state']:<10} {entry['container']}")
+                where = f"{entry['address']}:{entry['port']}"
+                print(f"{entry['name']:<16} {where:<21} {entry['state']:<10} {entry['container']}")
         case "inventory":
             running = [entry["name"] for entry in status() if entry["state"] == "running" and not entry["owner"]]
             print(inventory([find(name) for name in running]), end="")

@@ -74,6 +74,8 @@ def engine() -> str:
         version = answers()
         if version:
             return version
+        if os.environ.get("DOCKER_HOST"):
+            raise TestbedError(f"no Docker engine answers at DOCKER_HOST={os.environ['DOCKER_HOST']}")
         if shutil.which("docker") and os.geteuid() != 0:
             detail = docker("version", check=False, timeout=20).stderr.strip().splitlines()
             raise TestbedError(
@@ -82,6 +84,9 @@ def engine() -> str:
             )
         if shutil.which("dockerd", path=_sbin()) is None:
             install(["docker.io", "iptables"], "a Docker engine")
+            version = answers()  # where there is an init system, the package has started its service
+            if version:
+                return version
         return _start()
 
 

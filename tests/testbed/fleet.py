@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,8 +51,9 @@ def fresh(name: str, *, owner: str = "") -> Host:
     engine()
     image = build()
     container = container_name(name, owner)
-    remove_container(container)
-    return _create(name, container, image, owner)
+    with _alone(container, owner):
+        remove_container(container)
+        return _create(name, container, image, owner)
 
 
 def down(names: Sequence[str] | None = None, *, owner: str = "") -> list[str]:
@@ -79,12 +81,13 @@ def remove_owned(condition: Callable[[str], bool]) -> list[str]:
 
 
 def status() -> list[dict[str, str]]:
-    """The containers of this namespace: container, name, address, owner, image, state."""
+    """The containers of this namespace: container, name, address, port, owner, image, state."""
     return [
         {
             "container": found["Name"].lstrip("/"),
             "name": found["Config"]["Labels"].get(f"{LABEL}.name", ""),
             "address": found["Config"]["Labels"].get(f"{LABEL}.address", ""),
+            "port": found["Config"]["Labels"].get(f"{LABEL}.port", "22"),
             "owner": found["Config"]["Labels"].get(f"{LABEL}.owner", ""),
             "image": found["Config"]["Image"],
             "state": found["State"]["Status"],
@@ -147,6 +150,7 @@ def _host(entry: dict[str, Any]) -> Host:
     return Host(
         name=labels[f"{LABEL}.name"],
         address=labels[f"{LABEL}.address"],
+        port=int(labels.get(f"{LABEL}.port", "22")),
         key=state.client_key(),
         container=entry["Name"].lstrip("/"),
     )
@@ -154,19 +158,36 @@ def _host(entry: dict[str, Any]) -> Host:
 
 def _up(name: str, image: str, owner: str) -> Host:
     container = container_name(name, owner)
-    entry = _entry(container)
-    if entry is not None and entry["Config"]["Image"] == image:
+    with _alone(container, owner):
+        entry = _entry(container)
+        if entry is None or entry["Config"]["Image"] != image:
+            remove_container(container)
+            return _create(name, container, image, owner)
         host = _host(entry)
-        host.start() if not entry["State"]["Running"] else host.wait_ready()
+        if entry["State"]["Running"]:
+            host.wait_ready()
+        else:
+            host.start()
         return host
-    remove_container(container)
-    return _create(name, container, image, owner)
+
+
+def _alone(container: str, owner: str) -> contextlib.AbstractContextManager[None]:
+    """Keeps two processes from making the same host at once; one with an owner is nobody else's anyway."""
+    return contextlib.nullcontext() if owner else state.locked(container)
 
 
 def _create(name: str, container: str, image: str, owner: str) -> Host:
     address = _reserve(container)
-    labels = {"": "host", ".ns": state.namespace(), ".name": name, ".address": address, ".owner": owner}
-    docker(
+    port = _port(address)
+    labels = {
+        "": "host",
+        ".ns": state.namespace(),
+        ".name": name,
+        ".address": address,
+        ".port": str(port),
+        ".owner": owner,
+    }
+    started = docker(
         "run",
         "--detach",
         f"--name={container}",
@@ -175,16 +196,30 @@ def _create(name: str, container: str, image: str, owner: str) -> Host:
         *HOST_FLAGS,
         # `reboot` and `poweroff` in the host end its container with an error code: both boot it again.
         "--restart=on-failure",
-        f"--publish={address}:22:22",
+        f"--publish={address}:{port}:22",
         image,
+        check=False,
     )
-    host = Host(name=name, address=address, key=state.client_key(), container=container)
+    if started.returncode != 0:
+        docker("rm", "--force", "--volumes", container, check=False)  # else a half-made one would bear the name
+        raise TestbedError(f"{container} cannot be started at {address} port {port}: {started.stderr.strip()}")
+    host = Host(name=name, address=address, port=port, key=state.client_key(), container=container)
     try:
         host.wait_ready()
     except TestbedError as error:
         log = docker("logs", "--tail=20", container, check=False)
         raise TestbedError(f"{error}\n{(log.stdout + log.stderr).strip()}".strip()) from None
     return host
+
+
+def _port(address: str) -> int:
+    """The first port of state.PORTS at which nothing answers: an sshd of this machine may listen at every address."""
+    for port in state.PORTS:
+        try:
+            socket.create_connection((address, port), timeout=1).close()
+        except OSError:
+            return port
+    raise TestbedError(f"something on this machine answers at {address} on all of the ports {state.PORTS}")
 
 
 def _reserve(container: str) -> str:

@@ -29,6 +29,7 @@ KEPT = 1
 HOST_FLAGS = (
     "--cap-add=ALL",
     "--cap-drop=SYS_RESOURCE",
+    "--cap-drop=SYS_TIME",  # there is one clock: a host that sets it would set this machine's
     "--security-opt=seccomp=unconfined",
     "--security-opt=apparmor=unconfined",
     "--security-opt=systempaths=unconfined",

@@ -18,6 +18,8 @@ from .errors import TestbedError
 DEFAULT_NAMESPACE = "t"
 # 127.0.16.0 to 127.0.239.255: clear of 127.0.0.1, of 127.0.1.1 (Debian's own host name) and of 127.0.0.53 (resolvers).
 FIRST_NETWORK, LAST_NETWORK = 16, 239
+PORTS = (22, 2222, 22022)
+"""Where a host's sshd may be published: the first that nothing on this machine answers at (its own sshd may, at 22)."""
 
 
 def directory() -> Path:
@@ -122,14 +124,15 @@ def public_key(private: Path) -> str:
 
 
 def known_hosts() -> Path:
-    """A known_hosts file with one line for each address that this namespace can have.
+    """A known_hosts file with lines for each address and port that this namespace can have.
 
     Explicit addresses, not a pattern: not every ssh library understands patterns.
     """
     x = network()
     path = directory() / f"known_hosts.{namespace()}"
     kind, key = public_key(host_key()).split()[:2]
-    text = "".join(f"127.0.{x}.{y} {kind} {key}\n" for y in range(1, 255))
+    names = [f"127.0.{x}.{y}" if port == 22 else f"[127.0.{x}.{y}]:{port}" for y in range(1, 255) for port in PORTS]
+    text = "".join(f"{name} {kind} {key}\n" for name in names)
     if not path.exists() or path.read_text() != text:
         scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
         scratch.write_text(text)

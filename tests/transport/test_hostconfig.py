@@ -41,7 +41,9 @@ def test_arguments(line: list[str], want: dict[str, list[str]]) -> None:
     assert parse_arguments(line, "web1") == want
 
 
-@pytest.mark.parametrize("line", [["-o", "LocalCommand=x"], ["-D", "1080"], ["other.host"], ["-p"], ["-o", "PKCS11Provider=x"]])
+@pytest.mark.parametrize(
+    "line", [["-o", "LocalCommand=x"], ["-D", "1080"], ["other.host"], ["-p"], ["-o", "PKCS11Provider=x"]]
+)
 def test_unknown_argument_is_refused(line: list[str]) -> None:
     with pytest.raises(Unreachable, match="is not understood"):
         parse_arguments(line, "web1")
@@ -54,13 +56,22 @@ def test_unclosed_quote(tmp_path: Path) -> None:
 
 def test_plain(tmp_path: Path) -> None:
     way = _route(tmp_path)
-    assert (way.address, way.port, way.user, way.strict, way.hops, way.trusted_as) == ("web1", 22, "me", "yes", (), "web1")
+    assert (way.address, way.port, way.user, way.strict, way.hops, way.trusted_as) == (
+        "web1",
+        22,
+        "me",
+        "yes",
+        (),
+        "web1",
+    )
     assert tmp_path / ".ssh/known_hosts" in way.known_hosts
 
 
 def test_inventory_comes_first(tmp_path: Path) -> None:
     config = "Host 10.0.0.1\n HostName 10.9.9.9\n User other\n Port 99\n IdentityFile ~/theirs\n"
-    way = _route(tmp_path, config, address="10.0.0.1", port=2222, user="ann", private_key_file="/k", extra_args="-p 3333")
+    way = _route(
+        tmp_path, config, address="10.0.0.1", port=2222, user="ann", private_key_file="/k", extra_args="-p 3333"
+    )
     assert (way.address, way.port, way.user) == ("10.9.9.9", 2222, "ann")
     assert way.identity_files == (Path("/k"), tmp_path / "theirs")
     assert way.trusted_as == "[10.9.9.9]:2222"
@@ -87,7 +98,10 @@ def test_jump_hosts(tmp_path: Path) -> None:
     (hop,) = _route(tmp_path, config).hops
     assert (hop.address, hop.user, hop.port, hop.hops) == ("10.1.1.1", "jumper", 2022, ())
     way = _route(tmp_path, config, extra_args="-J ann@[2001:db8::1]:7,ssh://gate:8")
-    assert [(each.address, each.user, each.port) for each in way.hops] == [("2001:db8::1", "ann", 7), ("10.1.1.1", "jumper", 8)]
+    assert [(each.address, each.user, each.port) for each in way.hops] == [
+        ("2001:db8::1", "ann", 7),
+        ("10.1.1.1", "jumper", 8),
+    ]
     assert _route(tmp_path, config, extra_args="-J none").hops == ()
 
 

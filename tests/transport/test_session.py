@@ -65,7 +65,13 @@ def test_call() -> None:
 
 
 def test_agent_error() -> None:
-    error = {"code": "no-rsync", "message": "rsync is missing", "state": "untouched", "fix": "install it", "trace": "Trace…"}
+    error = {
+        "code": "no-rsync",
+        "message": "rsync is missing",
+        "state": "untouched",
+        "fix": "install it",
+        "trace": "Trace…",
+    }
     session, _ = _session(json.dumps({"id": 1, "error": error}).encode() + b"\n")
     with pytest.raises(AgentError) as caught:
         session.call("arm")
@@ -105,7 +111,11 @@ def test_agent_is_brought_when_needed() -> None:
         (b"aisafe:cannot-write /var/lib/aisafe: No space left on device\n", HostError, "put on the host: .*No space"),
         (b"aisafe:damaged\n", Unreachable, "damaged"),
         (b"aisafe:crashed ImportError: x\n", HostError, "failed at its start: ImportError: x"),
-        (b"This account is currently not available.\n", Unreachable, "it said: This account is currently not available"),
+        (
+            b"This account is currently not available.\n",
+            Unreachable,
+            "it said: This account is currently not available",
+        ),
     ],
 )
 def test_bad_start(line: bytes, kind: type[HostError], words: str) -> None:

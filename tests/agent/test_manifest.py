@@ -1,0 +1,139 @@
+"""Manifests of real trees in a temporary directory, and their comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from aisafe.agent import merge
+from aisafe.agent.manifest import Entry, Walk, compare, key, real_changes
+from aisafe.agent.scope import Scope
+
+
+def scope(root: Path, *named: str) -> Scope:
+    found = Scope(named=[str(root / name) for name in named])
+    found.roots = frozenset(path for path in found.roots if path.startswith(str(root)))
+    found.ways = frozenset(str(place) for path in found.roots for place in Path(path).parents)
+    found.shells -= {"/tmp", "/var/tmp", "/run"}
+    return found
+
+
+def walk(root: Path, *named: str) -> list[Entry]:
+    found = [entry for entry in Walk(scope(root, *named)) if entry["p"].startswith(str(root))]
+    assert [entry["p"] for entry in found] == sorted((entry["p"] for entry in found), key=key)
+    return json.loads(json.dumps(found))
+
+
+def changes(before: list[Entry], now: list[Entry], root: Path) -> list[str]:
+    return [f"{d.op} {os.path.relpath(d.path, root)} {','.join(d.fields) if d.op == '~' else ''}".strip()
+            for d in compare(before, now)]  # fmt: skip
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    top = tmp_path / "top"
+    (top / "d").mkdir(parents=True)
+    (top / "a").write_text("one")
+    (top / "d" / "x").write_text("two")
+    (top / "d.conf").write_text("beside d in another order")
+    os.link(top / "a", top / "b")
+    os.symlink("a", top / "l")
+    os.mkfifo(top / "p")
+    return top
+
+
+def test_an_unchanged_tree_has_no_differences(tree: Path) -> None:
+    assert changes(walk(tree, "."), walk(tree, "."), tree) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda t: (t / "a").chmod(0o600), ["~ a m", "~ b m"]),
+        (lambda t: ((t / "d" / "x").write_text("owt"), os.utime(t / "d" / "x", ns=(0, 0))), ["~ d/x h,mt"]),
+        (lambda t: ((t / "l").unlink(), os.symlink("b", t / "l"), os.utime(t, ns=(5, 5))), ["~ . mt", "~ l l,mt"]),
+        (lambda t: ((t / "d" / "x").unlink(), os.utime(t / "d", ns=(0, 0))), ["~ d mt", "- d/x"]),
+        (lambda t: ((t / "d" / "n").touch(), os.utime(t / "d", ns=(0, 0))), ["~ d mt", "+ d/n"]),
+        (lambda t: os.setxattr(t / "d" / "x", "user.k", b"v"), ["~ d/x x"]),
+    ],
+)
+def test_each_kind_of_change_is_seen(tree: Path, change: object, expected: list[str]) -> None:
+    before = walk(tree, ".")
+    try:
+        change(tree)  # type: ignore[operator]
+    except OSError as error:
+        pytest.skip(f"this file system cannot: {error}")
+    assert changes(before, walk(tree, "."), tree) == expected
+
+
+def test_a_broken_hard_link_is_a_change(tree: Path) -> None:
+    before = walk(tree, ".")
+    info = (tree / "b").stat()
+    (tree / "b").unlink()
+    (tree / "b").write_text("one")
+    os.utime(tree / "b", ns=(info.st_atime_ns, info.st_mtime_ns))
+    os.utime(tree, ns=(0, next(e["mt"] for e in before if e["p"] == str(tree))))
+    assert changes(before, walk(tree, "."), tree) == ["~ b hl"]
+
+
+def test_a_root_that_was_absent_shows_all_that_appears(tree: Path) -> None:
+    before = walk(tree, "new/deep")
+    (tree / "new" / "deep").mkdir(parents=True)
+    (tree / "new" / "deep" / "f").touch()
+    assert [line for line in changes(before, walk(tree, "new/deep"), tree) if line[0] == "+"] == [
+        "+ new", "+ new/deep", "+ new/deep/f",
+    ]  # fmt: skip
+
+
+def test_content_is_taken_from_the_cache_only_for_the_same_inode_and_times(tree: Path) -> None:
+    cache = walk(tree, "d/x")
+    for entry in cache:
+        if "h" in entry:
+            entry["h"], entry["c"] = "cached", os.stat(entry["p"]).st_ctime_ns
+    again = [e for e in Walk(scope(tree, "d/x"), cache=cache) if e["t"] == "f"]
+    assert [e["h"] for e in again] == ["cached"]
+    info = (tree / "d" / "x").stat()
+    (tree / "d" / "x").write_text("owt")
+    os.utime(tree / "d" / "x", ns=(info.st_atime_ns, info.st_mtime_ns))
+    changed = [e for e in Walk(scope(tree, "d/x"), cache=cache) if e["t"] == "f"]
+    assert [e["h"] for e in changed] != ["cached"]
+
+
+def test_logs_that_go_on_are_no_changes_but_new_directories_are() -> None:
+    directory = {"p": "/var/log", "t": "d", "m": 493, "u": 0, "g": 0, "k": "loose"}
+    new = [{"p": p, "t": t, "m": 420, "u": 0, "g": 0, "k": "loose"}
+           for p, t in (("/var/log/app", "d"), ("/var/log/app/x.log", "f"), ("/var/log/new.log", "f"))]  # fmt: skip
+    found = real_changes(compare([directory], [directory, *new]))
+    assert [d.path for d in found] == ["/var/log/app", "/var/log/app/x.log"]
+
+
+def entry(path: str, content: str) -> Entry:
+    return {"p": path, "t": "f", "h": content}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "target", "conflict"),
+    [
+        ("1", "1", "1", "1", False),
+        ("1", "1", "2", "2", False),  # foreign only
+        ("1", "2", "2", "1", False),  # the run's only
+        ("1", "2", "3", "1", True),  # both
+        ("1", "2", "1", "1", False),  # somebody took it back already
+        (None, "2", "2", None, False),
+        (None, "2", "3", None, True),
+        (None, None, "3", "3", False),
+        ("1", None, None, "1", False),
+        ("1", None, "3", "1", True),
+        ("1", "1", None, None, False),
+        ("1", "2", None, "1", False),
+    ],
+)
+def test_three_way(before: str | None, after: str | None, now: str | None, target: str | None, conflict: bool) -> None:
+    conflicts: list[str] = []
+    sides = [[] if side is None else [entry("/f", side)] for side in (before, after, now)]
+    merged = list(merge.manifests(*sides, conflict=conflicts.append))
+    assert [e["h"] for e in merged] == ([] if target is None else [target])
+    assert conflicts == (["/f"] if conflict else [])
