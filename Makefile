@@ -30,16 +30,16 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not hosts"
+	$(BIN)/pytest -q -n 2 -m "not hosts"
 
 fast: $(STAMP)
-	$(BIN)/pytest -q -m "not hosts"
+	$(BIN)/pytest -q -n 2 -m "not hosts"
 
 hosts: $(STAMP)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -m hosts
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 tests/hosts
 
 test: check
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -m hosts --durations=10
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --durations=10 tests/hosts
 
 bench: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench

@@ -29,12 +29,26 @@ def playbook_main() -> NoReturn:
 
 
 def main() -> NoReturn:
-    """``aisafe``: plan, runs, show, rollback, doctor. ``plan`` takes ansible-playbook's arguments, so typer must not see them."""
+    """``aisafe``: plan, runs, show, rollback, doctor. typer must not see ``plan``, which has ansible-playbook's arguments."""
     if sys.argv[1:2] == ["plan"] and not {"-h", "--help"} & set(sys.argv[2:]):
         sys.exit(_catch(lambda: playbook(sys.argv[2:], plan_only=True)))
+    sys.exit(_catch(_words))
+
+
+def _words() -> int:
+    """The words that typer reads. Raises UsageError for what it refuses."""
     from aisafe.commands import app  # noqa: PLC0415  typer costs 0.2 s that aisafe-playbook does not need
 
-    sys.exit(_catch(lambda: app(standalone_mode=False) or 0))
+    try:
+        return app(standalone_mode=False) or 0
+    except Exception as error:
+        refusal = getattr(error, "format_message", None)  # its errors' classes have moved from version to version
+        if refusal is None:
+            raise
+        if len(sys.argv) == 1:
+            print(refusal())  # the whole help
+            return ExitCode.USAGE
+        raise UsageError(str(refusal()), fix="See aisafe --help.") from None
 
 
 def _catch(work: Callable[[], int]) -> int:
@@ -91,7 +105,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     if (line.only_asks or not line.playbooks) and not plan_only:
         return run_as_is(program, line.arguments, os.environ)
     if not line.playbooks:
-        raise UsageError("There is no playbook on the command line.", fix="aisafe plan -i INVENTORY PLAYBOOK")
+        raise UsageError("There is no playbook on the command line.", fix="Write: aisafe plan -i INVENTORY PLAYBOOK")
     from aisafe import pipeline  # noqa: PLC0415  what only asks stays fast
     from aisafe.judge import check_rules  # noqa: PLC0415
     from aisafe.playbook.passwords import ask_all  # noqa: PLC0415
@@ -139,4 +153,3 @@ def _help() -> str:
             "Each has its variable (AISAFE_DEADLINE) and its key in .aisafe.yml (deadline). See also: aisafe --help.",
         ]
     )
-

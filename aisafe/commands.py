@@ -80,7 +80,9 @@ def runs(count: Annotated[int, typer.Option("--count", "-n", help="How many, the
 
 
 @app.command()
-def show(run: Run = "last", verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All of it.")] = False) -> None:
+def show(
+    run: Run = "last", verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All of it.")] = False
+) -> None:
     """One run, stage by stage."""
     record = _store().load(run)
     out = console(stderr=False)
@@ -127,7 +129,9 @@ def rollback(
     run: Run = "last",
     force: Annotated[bool, typer.Option("--force", help="Even when a newer run changed the host since.")] = False,
     ask_pass: Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the SSH password.")] = False,
-    ask_become_pass: Annotated[bool, typer.Option("--ask-become-pass", "-K", help="Ask for the sudo or su password.")] = False,
+    ask_become_pass: Annotated[
+        bool, typer.Option("--ask-become-pass", "-K", help="Ask for the sudo or su password.")
+    ] = False,
 ) -> None:
     """Bring a run's hosts back to what they were before it; what others changed since is kept."""
     record = _store().load(run)
@@ -191,7 +195,9 @@ def doctor(context: typer.Context) -> None:
         ) as simulation:  # fmt: skip
             target = simulation.target()
     if not target.connections:
-        raise UsageError(f"No host of the inventory fits {' '.join(patterns)}.", fix="aisafe doctor -i INVENTORY PATTERN")
+        raise UsageError(
+            f"No host of the inventory fits {' '.join(patterns)}.", fix="aisafe doctor -i INVENTORY PATTERN"
+        )
     with SessionPool(target.connections) as pool:
         states = collect(target.connections, sessions=pool).states
     problems = sum([_examine(state) for state in states.values()])
@@ -212,9 +218,9 @@ def _examine(state: HostState) -> int:
         out.print(Text(clean(f"  missing: {text}")))
     for spot in state.blind_spots:
         out.print(Text(clean(f"  {'cannot be seen' if spot.blocks else 'note'}: {spot.reason} {spot.fix}".rstrip())))
-    if state.unfinished:
+    if (left := state.unfinished) is not None:
+        since = f"{left.since:%Y-%m-%d %H:%M:%SZ}"
         out.print(
-            Text(clean(f"  run {state.unfinished.run} is {state.unfinished.state} since {state.unfinished.since:%Y-%m-%d %H:%M:%SZ}"
-                       f" ({state.unfinished.holder}); aisafe rollback {state.unfinished.run}"))
-        )  # fmt: skip
+            Text(clean(f"  run {left.run} is {left.state} since {since} ({left.holder}): aisafe rollback {left.run}"))
+        )
     return len(missing) + len(blocking)

@@ -130,9 +130,7 @@ class Option:
         return f"--{self.name}" + (f"={self.metavar}" if self.takes_value else "")
 
 
-def _option(  # noqa: PLR0917  the columns of the table below
-    key: str, metavar: str, shape: Shape, default: str, unit: str, help: str, *, flag: str = ""
-) -> Option:
+def _option(key: str, metavar: str, shape: Shape, default: str, unit: str, help: str, *, flag: str = "") -> Option:
     name = flag and f"aisafe-{flag}"
     env = f"AISAFE_{(flag.replace('-', '_') or key).upper()}"
     return Option(name=name, env=env, key=key, metavar=metavar, shape=shape, default=default, unit=unit, help=help)
@@ -262,7 +260,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', None) or error}.") from error
+        raise UsageError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', None) or error}.",
+                         fix="Correct the YAML at that place.") from error  # fmt: skip
     if data is None:
         return {}
     _validate(data, str(path), tree)

@@ -156,7 +156,9 @@ class Guard:
     def _confirm_one(self, host: str) -> dict[str, Any]:
         return self._sessions.session(host).call("confirm", {"run": self._run}, timeout=PATIENCE)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         self._stop_beating()
         if self.results:
             return False

@@ -94,15 +94,29 @@ def _without_secrets(data: Any) -> Any:
 
 
 def redacted(data: Any) -> Any:
-    """A stage's data without what may be secret: values of a unit's environment, and of telling options."""
+    """A stage's data without what may be secret: values of a unit's environment, and of telling options.
+
+    Of a service that the run makes only program and options are kept: any other word may come from a vault.
+    """
     if isinstance(data, dict):
         return {
             key: dict.fromkeys(item, MASK) if key == "environment" and isinstance(item, dict)
             else _words(item) if key in ("commands", "command", "argv") and isinstance(item, list)
+            else [_outlined(entry) for entry in item] if key == "services" and isinstance(item, list)
             else redacted(item)
             for key, item in data.items()
         }  # fmt: skip
     return [redacted(item) for item in data] if isinstance(data, list) else data
+
+
+def _outlined(service: Any) -> Any:
+    kept = redacted(service)
+    if isinstance(kept, dict) and isinstance(words := kept.get("argv"), list):
+        kept["argv"] = words[:1] + [
+            word.partition("=")[0] + f"={MASK}" * ("=" in word) if str(word).startswith("-") else MASK
+            for word in words[1:]
+        ]
+    return kept
 
 
 def _words(items: list[Any]) -> list[Any]:

@@ -13,7 +13,18 @@ from typing import Any, Literal, Protocol, TypeVar
 from aisafe.config import Settings
 from aisafe.errors import ExitCode
 from aisafe.judge import exit_code, judge, prove
-from aisafe.model import Applied, CheckResult, Finding, Forecast, HostForecast, HostResult, HostState, Outcome, Target, Verdict
+from aisafe.model import (
+    Applied,
+    CheckResult,
+    Finding,
+    Forecast,
+    HostForecast,
+    HostResult,
+    HostState,
+    Outcome,
+    Target,
+    Verdict,
+)
 
 T = TypeVar("T")
 
@@ -68,9 +79,7 @@ class View(Protocol):
 
     def rest(self) -> None: ...
 
-    def plan(
-        self, states: Mapping[str, HostState], forecast: Forecast, verdict: Verdict, exit_code: int
-    ) -> None: ...
+    def plan(self, states: Mapping[str, HostState], forecast: Forecast, verdict: Verdict, exit_code: int) -> None: ...
 
     def proof(self, verdict: Verdict) -> None: ...
 
@@ -112,10 +121,13 @@ def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
 def _guarded(
     ask: Ask, site: Site, log: Log, view: View, before: Mapping[str, HostState], forecast: Forecast
 ) -> Outcome:
+    applied: Applied | None = None  # an interruption may come before it
     view.stage("taking snapshots")
     with site.guard(forecast, run=log.id) as guard:
         view.rest()
-        applied = log.keep("applied", site.apply(shells=guard.shells, results=log.directory / "results.jsonl", stop=guard.lost))
+        applied = log.keep(
+            "applied", site.apply(shells=guard.shells, results=log.directory / "results.jsonl", stop=guard.lost)
+        )
         proof = log.keep("proof", _look_again(ask, site, view, before, forecast, applied))
         view.proof(proof)
         if guard.lost.is_set():
@@ -126,7 +138,7 @@ def _guarded(
             guard.confirm()
     word = _word(guard.results)
     return Outcome(
-        exit_code=_EXIT_CODES[word] if word in _EXIT_CODES else applied.exit_code,
+        exit_code=_EXIT_CODES.get(word, applied.exit_code if applied is not None else ExitCode.ERROR),
         word=word,
         hosts=guard.results,
         message="" if word == "confirmed" else f"{_ENDINGS[word]} Why: {guard.reason.rstrip('.')}.",
@@ -138,7 +150,9 @@ def _look_again(
 ) -> Verdict:
     """Take samples of the hosts over the settling time and judge them; a failed run needs no settling."""
     view.stage("looking at what is really there")
-    settle = ask.settings.settle if applied.exit_code == 0 and any(map(_needs_settling, forecast.hosts.values())) else 0.0
+    settle = (
+        ask.settings.settle if applied.exit_code == 0 and any(map(_needs_settling, forecast.hosts.values())) else 0.0
+    )
     samples = [site.collect(fresh=True)]
     started = time.monotonic()
 
@@ -166,9 +180,7 @@ def _needs_settling(forecast: HostForecast) -> bool:
     return any(effect.kind in ("unit", "container", "command", "package") for effect in forecast.effects)
 
 
-def _check(
-    site: Site, log: Log, verdict: Verdict, refused: ExitCode, untouched: Mapping[str, HostResult]
-) -> Outcome:
+def _check(site: Site, log: Log, verdict: Verdict, refused: ExitCode, untouched: Mapping[str, HostResult]) -> Outcome:
     """``--check``: ansible's own check runs whatever the verdict, since it touches nothing; there is no snapshot."""
     applied = log.keep("applied", site.apply(shells={}, results=log.directory / "results.jsonl", stop=Event()))
     if verdict.blocks:

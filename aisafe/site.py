@@ -67,7 +67,9 @@ class RealSite:
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stack.close()
 
     def start_lint(self) -> Callable[[], tuple[Finding, ...]]:
@@ -99,7 +101,9 @@ class RealSite:
         assert self._target is not None
         first = not self._facts
         payload = facts_payload() if first and self._target.needs_facts else None
-        collected = collect(self._target.connections, facts=payload, sessions=self.pool, fresh=fresh, forks=self._settings.forks)
+        collected = collect(
+            self._target.connections, facts=payload, sessions=self.pool, fresh=fresh, forks=self._settings.forks
+        )
         if first:
             self._facts = collected.facts
         return collected.states
@@ -143,7 +147,9 @@ class RealSite:
             return tuple(chain.from_iterable(pool.map(self._checks_on, sorted(self._seen))))
 
     def _checks_on(self, host: str) -> list[CheckResult]:
-        checks = sorted((c for c in self._settings.checks if c.applies_to(host)), key=lambda c: CHECK_KINDS.index(c.kind))
+        checks = sorted(
+            (c for c in self._settings.checks if c.applies_to(host)), key=lambda c: CHECK_KINDS.index(c.kind)
+        )
         wanted = {
             kind: [{"target": check.target, "timeout": check.timeout} for check in checks if check.kind == kind]
             for kind in CHECK_KINDS

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.status import Status
 from rich.text import Text
 
 from aisafe.config import Report
@@ -16,6 +16,9 @@ from aisafe.model import Forecast, HostState, Outcome, Verdict
 from aisafe.reports import View as RunView
 from aisafe.reports import find_report
 from aisafe.reports.terminal import clean, render, terminal_report
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 def console(*, stderr: bool = True) -> Console:
@@ -63,7 +66,12 @@ class View:
     def plan(self, states: Mapping[str, HostState], forecast: Forecast, verdict: Verdict, exit_code: int) -> None:
         self.rest()
         self._seen = RunView(
-            states=states, forecast=forecast, verdict=verdict, exit_code=exit_code, verbosity=self._verbosity, run=self.run
+            states=states,
+            forecast=forecast,
+            verdict=verdict,
+            exit_code=exit_code,
+            verbosity=self._verbosity,
+            run=self.run,
         )
         if self._plan_only and self._format != "terminal":
             sys.stdout.write(find_report(self._format)(self._seen))
@@ -78,7 +86,10 @@ class View:
         self.rest()
         if outcome.word == "passed-through":
             self._console.print(
-                Text("aisafe: no host of the inventory was addressed; ansible-playbook ran as it is, unguarded.", style="dim")
+                Text(
+                    "aisafe: no host of the inventory was addressed; ansible-playbook ran as it is, unguarded.",
+                    style="dim",
+                )
             )
         elif self._seen is not None and outcome.word in ("confirmed", "rolled-back", "rollback-failed"):
             self._print(

@@ -86,6 +86,10 @@ def test_a_harmless_command_line_is_kept_as_typed() -> None:
         ({"commands": [["env", "TOKEN=x", "app"]]}, {"commands": [["env", "TOKEN=***", "app"]]}),
         ({"argv": ["app", "--token-file", "/x"]}, {"argv": ["app", "--token-file", "/x"]}),
         ([{"a": {"command": ["--secret", "--flag"]}}], [{"a": {"command": ["--secret", "--flag"]}}]),
+        (
+            {"services": [{"argv": ["sleep", "x", "--user=x", "-c"]}]},
+            {"services": [{"argv": ["sleep", MASK, "--user=***", "-c"]}]},
+        ),
         ({"port": 1, "ok": None}, {"port": 1, "ok": None}),
     ],
 )

@@ -202,6 +202,8 @@ def test_a_run_on_no_host_of_the_inventory_passes_through(tmp_path):
 
 def test_the_record_of_the_target_holds_no_password(tmp_path):
     site = Site()
-    site.target = lambda: Target(connections={"web1": Connection(host="web1", password="s3cret", become_password="s3cret")})
+    site.target = lambda: Target(
+        connections={"web1": Connection(host="web1", password="s3cret", become_password="s3cret")}
+    )
     _outcome, _did, log = go(site, tmp_path)
     assert "s3cret" not in repr(log.kept["target"])

@@ -31,7 +31,9 @@ def rules_table() -> str:
     rows = ["| rule | looks at | by default | what it finds |", "| --- | --- | --- | --- |"]
     for name, rule in RULES:
         stage = {"forecast": "the forecast", "proof": "the host afterwards", "both": "both"}[rule.stage]
-        rows.append(f"| `{name}` | {stage} | {words[rule.severity]} | {' '.join(rule.help.partition('Wrong:')[0].split())} |")
+        rows.append(
+            f"| `{name}` | {stage} | {words[rule.severity]} | {' '.join(rule.help.partition('Wrong:')[0].split())} |"
+        )
     return "\n".join(rows)
 
 

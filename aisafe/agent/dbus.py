@@ -13,8 +13,10 @@ from typing import Any, Sequence
 
 from .failure import AgentFailure
 
-PRIVATE = "/run/systemd/private"  # PID 1 itself, for root, without a message bus (what systemctl uses)
 SYSTEM = "/run/dbus/system_bus_socket"
+PRIVATE = (
+    "/run/systemd/private"  # PID 1 itself, for root, when the bus is dead; it sends every signal to all who are there
+)
 HELLO = "org.freedesktop.DBus"
 BATCH = 64  # questions under way at once: their requests and answers stay below the socket's buffers
 
@@ -36,7 +38,7 @@ class Bus:
     """A connection to systemd. Raises AgentFailure 'no-systemd' when nothing answers; ``seconds`` bounds each wait."""
 
     def __init__(self, path: str = "", seconds: float = 20.0) -> None:
-        paths = [path] if path else ([PRIVATE, SYSTEM] if os.geteuid() == 0 else [SYSTEM])
+        paths = [path] if path else ([SYSTEM, PRIVATE] if os.geteuid() == 0 else [SYSTEM])
         why = ""
         for candidate in paths:
             try:

@@ -90,8 +90,8 @@ def _images(run: Run, engine: Engine, before: State, now: State) -> list[str]:
     for tag, image in tags.items():
         if present.get(tag) != image:
             repository, _, label = tag.rpartition(":")
-            problems += _bounded("image %s cannot be brought back" % tag, engine.post,
-                                 "/images/%s/tag" % Engine.segment(image), query={"repo": repository, "tag": label})  # fmt: skip
+            path, query = "/images/%s/tag" % Engine.segment(image), {"repo": repository, "tag": label}
+            problems += _bounded("image %s cannot be brought back" % tag, engine.post, path, query=query)
     for tag in sorted(set(present) - set(tags)):
         problems += _bounded("image %s cannot be removed" % tag, engine.delete, "/images/" + Engine.segment(tag))
     return problems
@@ -176,12 +176,9 @@ def _container(
 ) -> None:  # fmt: skip
     made = _restored(run).get(name)
     ident = old["Id"] if old["Id"] in present else made if made in present else None
-    if ident == old["Id"] and old["State"]["Status"] == "created":
-        if (
-            engine.get("/containers/%s/json" % ident)["State"]["Status"] != "created"
-        ):  # nothing makes it unstarted again
-            engine.delete("/containers/" + ident, {"force": "1"})
-            ident = None
+    if ident == old["Id"] and old["State"]["Status"] == "created" != _status(engine, ident):
+        engine.delete("/containers/" + ident, {"force": "1"})  # nothing makes it unstarted again
+        ident = None
     if ident is None:
         ident = _create(run, engine, name, old)
     elif present[ident] != name:

@@ -30,7 +30,7 @@ def start(args: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     version = str(args.get("version", ""))
     if not re.fullmatch(r"[0-9a-f]{64}", version):
         raise AgentFailure("bad-request", "the version of the facts' payload is no sha256")
-    path = os.path.join(_directory(), "facts-%s.pyz" % version[:12])
+    path = os.path.join(directory(), "facts-%s.pyz" % version[:12])
     if args.get("payload"):
         _store(path, base64.b64decode(args["payload"]), version)
     if not os.path.exists(path):
@@ -79,7 +79,7 @@ def finish(process: subprocess.Popen[bytes]) -> dict[str, Any]:
                            % (process.returncode, said[:300])) from None  # fmt: skip
 
 
-def _directory() -> str:
+def directory() -> str:
     """Beside the agent itself, which lies where this user may write."""
     archive = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return os.path.dirname(archive) if os.path.isfile(archive) else os.path.expanduser("~/.cache/aisafe")

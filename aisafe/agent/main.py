@@ -21,7 +21,7 @@ Send = Callable[[Dict[str, Any]], None]
 
 def operations() -> dict[str, Operation]:
     """Every operation by name; each gets its arguments and a function that tells the controller of progress."""
-    from . import guard_ops, state_ops
+    from . import guard_ops, state_ops  # noqa: PLC0415  they import this package
 
     return {**state_ops.OPS, **guard_ops.OPS}
 
@@ -32,7 +32,12 @@ def answer(table: dict[str, Operation], request: dict[str, Any], send: Send) -> 
     try:
         if name not in table:
             raise AgentFailure("unknown-op", "the agent does not know %r" % name)
-        send({"id": ident, "ok": table[name](request.get("args") or {}, lambda text: send({"id": ident, "progress": text}))})
+        send(
+            {
+                "id": ident,
+                "ok": table[name](request.get("args") or {}, lambda text: send({"id": ident, "progress": text})),
+            }
+        )
     except AgentFailure as failure:
         told = {"code": failure.code, "message": failure.message, "state": failure.state, "fix": failure.fix}
         send({"id": ident, "error": told})
@@ -61,6 +66,6 @@ def main(argv: List[str]) -> int:
     """``serve``, or a word of the host's own units (``watch``, ``rollback``, ``boot``)."""
     if argv[:1] == ["serve"]:
         return serve()
-    from . import guard_ops
+    from . import guard_ops  # noqa: PLC0415  as above
 
     return guard_ops.main(argv)

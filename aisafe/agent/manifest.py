@@ -2,8 +2,8 @@
 
 One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r
 device, x extended attributes and ACLs in hex, fl inode flags (immutable…), hl the first path of its hard-link group
-within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by which a later walk knows that it
-need not read the content again.
+within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by which a later walk
+knows that it need not read the content again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Three-way: undo a confirmed run and keep what others changed since.
 
 What the run changed is before -> after; what is foreign is after -> now. The target of a restore is the present where
-the run changed nothing, and the past where it did. Where both changed, the past wins and the present is kept as a conflict.
+the run changed nothing, and the past where it did. Where both changed, the past wins and the present is kept aside.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ NEVER = ("/proc", "/sys", "/dev", "/var/lib/aisafe", "/run/aisafe", "/var/lib/do
 """Not covered even when named: the kernel's, ours, and what belongs to container engines."""
 
 SHELLS = (
-    "/run", "/tmp", "/var/tmp", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/lxcfs", "/lost+found",
+    "/run", "/tmp", "/var/tmp", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/lxcfs", "/lost+found",  # noqa: S108
     "/var/log/journal",             # written at every moment by journald
     "/var/lib/apt/lists",           # a cache of the distribution's index
     "/var/cache/apt/archives",      # downloaded packages
@@ -52,6 +52,8 @@ SHELLS = (
     "/var/lib/systemd/pstore", "/var/lib/systemd/ephemeral-trees", "/var/lib/private/systemd",
 )  # fmt: skip
 """Not covered unless a path below is named in the scope."""
+
+UNTIMED = ("/tmp", "/var/tmp", "/run", "/var/log", "/var/cache")  # noqa: S108
 
 NO_FILES = ("/var/lib/systemd/random-seed", "/root/.bash_history", "/root/.viminfo", "/root/.lesshst")
 """Single files that the host writes for itself."""
@@ -92,7 +94,7 @@ class Scope:
 
     def timed(self, path: str) -> bool:
         """Whether an ancestor's modification time is worth keeping: not where strangers create files all the time."""
-        return not any(within(path, place) for place in ("/tmp", "/var/tmp", "/run", "/var/log", "/var/cache"))
+        return not any(within(path, place) for place in UNTIMED)
 
     def record(self) -> dict[str, Any]:
         return {"named": sorted(self.named), "wide": self.wide, "live": sorted(self.live),

@@ -1,4 +1,4 @@
-"""Take a snapshot of the host and arm its switch: one operation under one lock; when it fails, nothing is left behind."""
+"""Take a snapshot of the host and arm its switch: one operation under one lock that, failing, leaves nothing."""
 
 from __future__ import annotations
 

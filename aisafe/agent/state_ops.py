@@ -24,7 +24,7 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
     running = facts.start(args["facts"]) if args.get("facts") else None
     with ThreadPoolExecutor(max_workers=6) as pool:
         asked: dict[str, Future[Any]] = {
-            "units": pool.submit(systemd.units),
+            "units": pool.submit(systemd.units, cache=os.path.join(facts.directory(), "units-cache.json")),
             "docker": pool.submit(containers.docker),
             "packages": pool.submit(packages.packages),
             "accounts": pool.submit(accounts.accounts),

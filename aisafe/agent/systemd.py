@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Iterable
 
+from . import unit_cache
 from .dbus import Bus, BusError, object_path
 from .failure import AgentFailure
 
@@ -22,10 +23,11 @@ OF_KIND = {
 }  # fmt: skip
 
 
-def units(bus: Bus | None = None) -> dict[str, dict[str, Any]]:
+def units(bus: Bus | None = None, cache: str = "") -> dict[str, dict[str, Any]]:
     """Every service, socket, timer and path unit, loaded or only installed, by name; ``aliases`` has its others.
 
-    Templates are left out, their instances are not. Raises AgentFailure 'no-systemd'.
+    Templates are left out, their instances are not. ``cache``: a file that keeps what was said of units that are not
+    loaded. Raises AgentFailure 'no-systemd'.
     """
     own = bus or Bus()
     try:
@@ -37,9 +39,16 @@ def units(bus: Bus | None = None) -> dict[str, dict[str, Any]]:
         loaded = [row[0] for row in listed[0] if _kind(row[0]) in KINDS]
         masked, waiting, aliases = _installed(search[0], set(loaded))
         found = {name: _unit(dict(values)) for name, values in _ask_loaded(own, loaded)}
-        for name, values in _ask_others(own, waiting):
-            if values.get("Id", name) not in found:
-                found[values.get("Id", name)] = _unit(values)
+        key = unit_cache.fingerprint(search[0]) if cache else ""
+        kept = unit_cache.load(cache, key) if cache else {}
+        missing = [name for name in waiting if name not in kept]
+        asked = {name: _unit(dict({"Id": name}, **values)) for name, values in _ask_others(own, missing)}
+        if cache and asked and key == unit_cache.fingerprint(search[0]):
+            unit_cache.save(cache, key, dict(kept, **asked))
+        for name in waiting:
+            unit = kept.get(name) or asked.get(name)
+            if unit is not None:
+                found.setdefault(unit["name"], unit)
     except OSError as error:
         raise AgentFailure("no-systemd", "systemd broke off its answer: %s" % (error.strerror or error)) from error
     finally:

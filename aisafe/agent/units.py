@@ -133,10 +133,11 @@ class Owned:
     """Which changed files belong to a unit: its package's configuration, its own directory of /etc, its programs."""
 
     LISTS = "/var/lib/dpkg/info"
-    SHARED = frozenset(
-        "systemd init.d default logrotate.d cron.d cron.daily apt ufw pam.d bash_completion.d apparmor.d ld.so.conf.d "
-        "profile.d sysctl.d ssl network dbus-1 logcheck alternatives sysconfig".split()
-    )
+    SHARED = frozenset((
+        "systemd", "init.d", "default", "logrotate.d", "cron.d", "cron.daily", "apt", "ufw", "pam.d",
+        "bash_completion.d", "apparmor.d", "ld.so.conf.d", "profile.d", "sysctl.d", "ssl", "network", "dbus-1",
+        "logcheck", "alternatives", "sysconfig",
+    ))  # fmt: skip
 
     def __init__(self, changed: set[str]) -> None:
         self._files = sorted(path for path in changed if not os.path.isdir(path) or os.path.islink(path))

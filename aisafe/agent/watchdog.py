@@ -45,7 +45,7 @@ Restart=on-failure
 RestartSec=1
 OOMScoreAdjust=-900
 """,
-    # RefuseManualStop: a play that stops `aisafe-*` stops nothing; it ends by itself when its run is not armed any more,
+    # RefuseManualStop: a play that stops `aisafe-*` stops nothing; it ends by itself when its run is armed no more,
     # and is started anew (Restart=always) for the next one, which the condition allows only while there is one.
     "aisafe-watchdog.service": _HEAD % "aisafe: wait for the word of the controller"
     + """RefuseManualStop=yes
@@ -68,7 +68,8 @@ ExecStart=/bin/sh {base}/pending/agent.sh boot
 [Install]
 WantedBy=multi-user.target
 """,
-    # One for each run: what a confirmed run leaves running is not killed with a later run.
+    # One for each run: what a confirmed run leaves running is not killed with a later run. Slice: instances get one of
+    # their own otherwise, that stays until the next boot.
     "aisafe-apply@.service": """# Installed by aisafe; holds the processes of one run.
 [Unit]
 Description=aisafe: processes of run %I
@@ -76,6 +77,7 @@ Description=aisafe: processes of run %I
 [Service]
 Type=simple
 ExecStart=/bin/sleep infinity
+Slice=system.slice
 Delegate=yes
 KillMode=process
 OOMPolicy=continue

@@ -106,7 +106,16 @@ class Outcome:
 
     exit_code: int
     word: Literal[
-        "planned", "clean", "warn", "blocked", "checked", "confirmed", "rolled-back", "rollback-failed", "failed", "passed-through"
+        "planned",
+        "clean",
+        "warn",
+        "blocked",
+        "checked",
+        "confirmed",
+        "rolled-back",
+        "rollback-failed",
+        "failed",
+        "passed-through",
     ]
     hosts: Mapping[str, HostResult] = field(default_factory=dict)
     message: str = ""

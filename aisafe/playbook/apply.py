@@ -29,7 +29,7 @@ def find_ansible_playbook(environ: Mapping[str, str], configured: str = "") -> P
     A shim under that name that leads back to aisafe-playbook is passed over. Last, the one installed beside this Python.
     Raises AisafeError when there is none, or when a shim calls us again and again.
     """
-    if int(environ.get(DEPTH, "0")) > 3:  # noqa: PLR2004
+    if int(environ.get(DEPTH, "0")) > 3:
         raise AisafeError(
             "aisafe-playbook was started by itself several times over: what it found as ansible-playbook leads back to it.",
             fix="Set AISAFE_ANSIBLE_PLAYBOOK to the path of the real ansible-playbook.",
@@ -37,7 +37,8 @@ def find_ansible_playbook(environ: Mapping[str, str], configured: str = "") -> P
     if configured:
         path = Path(configured).expanduser()
         if not os.access(path, os.X_OK) or path.is_dir():
-            raise AisafeError(f"AISAFE_ANSIBLE_PLAYBOOK names {path}, which is no program that can be run.")
+            raise AisafeError(f"AISAFE_ANSIBLE_PLAYBOOK names {path}, which is no program that can be run.",
+                              fix="Correct it, or unset it: then the one in PATH is used.")  # fmt: skip
         return path
     names = [Path(item or ".") / "ansible-playbook" for item in environ.get("PATH", os.defpath).split(os.pathsep)]
     for path in [*names, Path(sys.executable).parent / "ansible-playbook"]:

@@ -105,7 +105,9 @@ def _split(argv: Sequence[str], known: frozenset[str]) -> tuple[dict[str, tuple[
             continue
         name, equals, value = word.removeprefix(PREFIX).partition("=")
         if name not in known:
-            raise UsageError(f"Unknown option {PREFIX}{name}.", fix=_nearest(PREFIX + name, [PREFIX + k for k in known]))
+            raise UsageError(
+                f"Unknown option {PREFIX}{name}.", fix=_nearest(PREFIX + name, [PREFIX + k for k in known])
+            )
         ours[name] = (*ours.get(name, ()), value if equals else "")
     return ours, rest
 

@@ -108,7 +108,7 @@ def environment(environ: Mapping[str, str], ansible_playbook: Path, program: Pat
 
 
 class _Child:
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self, argv: list[str], cwd: Path, env: dict[str, str], kept: Path | None, timeout: float, severity: Severity
     ) -> None:
         self._kept, self._severity, self._timeout = kept, severity, timeout

@@ -81,17 +81,18 @@ class Handover:
         given = self._passwords
         if given.connection is None and given.become is None and not given.vault:
             return self
-        base = next((path for path in ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR")) if path and os.path.isdir(path)), None)  # noqa: S108
+        places = ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR"))  # noqa: S108  a tmpfs: nothing reaches a disk
+        base = next((path for path in places if path and os.path.isdir(path)), None)
         self._directory = Path(tempfile.mkdtemp(prefix="aisafe-", dir=base))
         added: list[str] = []
         if given.connection is not None:
             added += ["--connection-password-file", self._file("connection", given.connection)]
-            self.environ["ANSIBLE_ASK_PASS"] = "false"
+            self.environ["ANSIBLE_ASK_PASS"] = "false"  # noqa: S105
         if given.become is not None:
             added += ["--become-password-file", self._file("become", given.become)]
-            self.environ["ANSIBLE_BECOME_ASK_PASS"] = "false"
+            self.environ["ANSIBLE_BECOME_ASK_PASS"] = "false"  # noqa: S105
         files = {name: self._file(f"vault-{index}", secret) for index, (name, secret) in enumerate(given.vault.items())}
-        self.environ["ANSIBLE_ASK_VAULT_PASS"] = "false"
+        self.environ["ANSIBLE_ASK_VAULT_PASS"] = "false"  # noqa: S105
         self.arguments = tuple(added + self._without_prompts(files))
         self.environ["AISAFE_REMOVE_WHEN_READ"] = str(self._directory)
         return self
@@ -116,7 +117,10 @@ class Handover:
                 arguments[word.start] = letters if letters != "-" else None
             elif word.name in long_asks:
                 arguments[word.start] = None
-            elif word.name == "--vault-id" and (word.value or "").rpartition("@")[2] in ("prompt", "prompt_ask_vault_pass"):
+            elif word.name == "--vault-id" and (word.value or "").rpartition("@")[2] in (
+                "prompt",
+                "prompt_ask_vault_pass",
+            ):
                 name = (word.value or "").rpartition("@")[0] or "default"
                 arguments[word.start] = f"--vault-id={name}@{files[name]}"
                 for place in range(word.start + 1, word.end):
@@ -126,6 +130,8 @@ class Handover:
         extra = [f"--vault-id=default@{files['default']}"] if asked and not named and "default" in files else []
         return [*extra, *(item for item in arguments if item is not None)]
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)

@@ -95,7 +95,8 @@ def _host(names: list[str], forecast: HostForecast, state: HostState | None, *, 
         head.append(", changes nothing" if not gaps else "", "green")
     parts: list[RenderableType] = [head]
     if effects:
-        parts += [Padding(_counts(effects), (0, 0, 0, 2)), Padding(_effects(effects, view.verbosity, unseen=_unseen(state)), (0, 0, 0, 4))]
+        listed = _effects(effects, view.verbosity, unseen=_unseen(state))
+        parts += [Padding(_counts(effects), (0, 0, 0, 2)), Padding(listed, (0, 0, 0, 4))]
     if forecast.claims:
         parts += [Padding(Text("sockets it holds at the end", style="bold"), (0, 0, 0, 2))]
         parts += [Padding(_claims(forecast.claims, state), (0, 0, 0, 4))]
@@ -128,7 +129,8 @@ def _effects(effects: tuple[Effect, ...], verbosity: int, *, unseen: bool) -> Re
         name = _text(effect.name)
         if effect.certainty != "certain":
             mark, style = "?", "yellow"
-            name.append(f" ({clean(effect.certainty + (f': {effect.why}' if effect.why and not unseen else ''))})", "yellow")
+            why = f": {effect.why}" if effect.why and not unseen else ""
+            name.append(f" ({clean(effect.certainty + why)})", "yellow")
         if not effect.reversible:
             name.append(" (cannot be undone)", "red")
         path = posixpath.relpath(f"./{effect.task.path}", shared) if effect.task.path else ""

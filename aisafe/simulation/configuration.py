@@ -158,7 +158,10 @@ def take_over(*, cwd: Path, environ: Mapping[str, str]) -> Configuration:
     try:
         parser.read_string(source.read_text(encoding="utf-8"), source=str(source))
     except (configparser.Error, UnicodeError) as error:
-        raise UsageError(f"The configuration file {source} cannot be read: {str(error).splitlines()[0]}") from None
+        raise UsageError(
+            f"The configuration file {source} cannot be read: {str(error).splitlines()[0]}",
+            fix="Correct it, or name another one: ANSIBLE_CONFIG.",
+        ) from None
     named = bool(environ.get("ANSIBLE_CONFIG")) and source != cwd / "ansible.cfg"
     own = (
         named

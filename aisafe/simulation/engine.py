@@ -78,10 +78,10 @@ class Engine:
         self._passwords = Passwords(
             connection=setup["connection_password"] or connection, become=setup["become_password"] or become
         )
-        restrict(command, own=own, journal=self.journal)
+        refused = restrict(command, own=own, journal=self.journal)
         with failures() as failed:
             self._loader, self._inventory, self._variables = command._play_prereqs()
-        self._unread = unread(self._inventory, failed)
+        self._unread = unread(self._inventory, failed, refused)
         CLI.get_host_list(self._inventory, context.CLIARGS["subset"])
         self._executor = PlaybookExecutor(
             playbooks=self._playbooks, inventory=self._inventory, variable_manager=self._variables,

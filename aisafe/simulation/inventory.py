@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,19 +95,27 @@ def password_files(*, own: bool, argv: Sequence[str]) -> tuple[str | None, str |
     return found[0], found[1]
 
 
-def restrict(command: CommandLine, *, own: bool, journal: Journal) -> None:
-    """Only plugins that read, for an inventory that nobody but the working directory's ansible.cfg names."""
+def restrict(command: CommandLine, *, own: bool, journal: Journal) -> frozenset[str]:
+    """Only plugins that read, for an inventory that nobody but the working directory's ansible.cfg names.
+
+    Returns the files that would run code, and do not.
+    """
     if command.inventory_named or own or os.environ.get("ANSIBLE_INVENTORY"):
-        return
+        return frozenset()
+    refused = set()
     constants.INVENTORY_ENABLED = STATIC
     for source in context.CLIARGS["inventory"] or []:
         for path in _files(source):
             if _runs(path):
+                refused.add(path)
                 journal.note(
                     "refused-plugin",
-                    f"the inventory {journal.display_path(path)} runs code, and only the ansible.cfg of the working "
-                    "directory names it; it was not run (name it with -i)",
+                    f"the inventory {journal.display_path(path)} {_REFUSED} (name it with -i)",
                 )
+    return frozenset(refused)
+
+
+_REFUSED = "runs code, and only the ansible.cfg of the working directory names it; it was not run"
 
 
 @contextmanager
@@ -127,12 +135,15 @@ def failures() -> Iterator[list[tuple[str, str]]]:
         display.error_as_warning = original
 
 
-def unread(inventory: Any, failed: Sequence[tuple[str, str]]) -> str:
+def unread(inventory: Any, failed: Sequence[tuple[str, str]], refused: Collection[str] = ()) -> str:
     """Why no inventory could be read at all, '' where one was, or where none was named and ansible has its default."""
     sources = [str(source) for source in inventory._sources or ()]
-    if inventory._inventory.processed_sources or all(source == _DEFAULT and not os.path.exists(source) for source in sources):
+    absent = all(source == _DEFAULT and not os.path.exists(source) for source in sources)
+    if inventory._inventory.processed_sources or absent:
         return ""
-    return "; ".join(_why_unread(source, failed) for source in sources)
+    return "; ".join(
+        f"the inventory {source} {_REFUSED}" if source in refused else _why_unread(source, failed) for source in sources
+    )
 
 
 def _why_unread(source: str, failed: Sequence[tuple[str, str]]) -> str:
@@ -160,7 +171,7 @@ def _runs(path: str) -> bool:
 
 
 _PYTHON_CLASS = re.compile(r"<class '[\w.]*?(?:_?AnsibleTagged)?(\w+)'>")
-"""ansible names the classes of its own tagged values: <class 'ansible.module_utils._internal._datatag._AnsibleTaggedStr'>."""
+"""ansible names the classes of its own tagged values: <class 'ansible.…._AnsibleTaggedStr'>."""
 
 
 def _plain_class(match: re.Match[str]) -> str:

@@ -169,13 +169,19 @@ def _login(way: Route, stream: paramiko.Channel | socket.socket, via: str = "") 
                       fix="Load it into an agent first: ssh-add, with the path of the key.") from None  # fmt: skip
     except paramiko.AuthenticationException:
         client.close()
-        tried = [str(path) for path in way.identity_files] or ["the agent's and the default keys"]
-        tried += ["a password"] if way.password is not None else []
-        raise _failed(way, f"{via}the host lets nobody in as {way.user!r} with {', '.join(tried)}",
-                      fix="Check ansible_user and its key or password (see ssh -v).") from None  # fmt: skip
+        raise _nobody(way, via) from None
     except (paramiko.SSHException, OSError, EOFError) as error:
         client.close()
+        if "No authentication methods" in str(error):  # there was no key to try
+            raise _nobody(way, via) from None
         raise _failed(way, f"{via}{_words(error)}") from None
+
+
+def _nobody(way: Route, via: str) -> Unreachable:
+    tried = [str(path) for path in way.identity_files] or ["the agent's and the default keys"]
+    tried += ["a password"] if way.password is not None else []
+    why = f"{via}the host lets nobody in as {way.user!r} with {', '.join(tried)}"
+    return _failed(way, why, fix="Check ansible_user and its key or password (see ssh -v).")
 
 
 def _preferring(kinds: set[str]) -> Callable[..., paramiko.Transport]:

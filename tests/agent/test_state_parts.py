@@ -310,7 +310,7 @@ def test_unfinished(
 def test_state_is_a_host_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever part fails, the document loads, and the part is a blind spot."""
 
-    def broken() -> None:
+    def broken(cache: str) -> None:
         raise RuntimeError("no luck")
 
     def failing() -> None:
@@ -331,7 +331,7 @@ def test_state_is_a_host_state(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_facts_payload_is_needed_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_directory", lambda: str(tmp_path))
+    monkeypatch.setattr(facts, "directory", lambda: str(tmp_path))
     with pytest.raises(AgentFailure) as caught:
         facts.start({"version": "0" * 64})
     assert caught.value.code == "no-payload"

@@ -101,6 +101,36 @@ def test_units(tmp_path: Path) -> None:
     assert [found[name]["load_state"] for name in ("off.service", "off-too.service")] == ["masked", "masked"]
 
 
+def test_cache(tmp_path: Path) -> None:
+    """Units that are not loaded are asked for once, until a file in the search path changes."""
+    place, cache = tmp_path / "units", str(tmp_path / "cache.json")
+    place.mkdir()
+    (place / "idle.service").touch()
+    (place / "idle.service.d").mkdir()
+    asked: list[str] = []
+
+    class Counting(ActedBus):
+        def _one(self, path: str, interface: str, method: str, arguments: tuple[str, ...]) -> Any:
+            if method == "GetAll":
+                asked.append(path)
+            return super()._one(path, interface, method, arguments)
+
+    bus = Counting({"idle.service": {"LoadState": "loaded", "ExecStart": EXEC}}, [str(place)])
+    first = systemd.units(bus, cache)
+    assert systemd.units(bus, cache) == first
+    assert len(asked) == 1
+    assert os.stat(cache).st_mode & 0o777 == 0o600
+    (place / "idle.service.d/more.conf").touch()
+    systemd.units(bus, cache)
+    (place / "multi-user.target.wants").mkdir()
+    (place / "multi-user.target.wants/idle.service").symlink_to("../idle.service")
+    systemd.units(bus, cache)
+    assert len(asked) == 3
+    Path(cache).write_text("damaged")
+    assert systemd.units(bus, cache) == first
+    assert systemd.units(bus, "/not/there/cache") == first
+
+
 def test_refused_list() -> None:
     bus = ActedBus({}, [])
     bus._one = lambda *question: dbus.BusError("org.freedesktop.DBus.Error.AccessDenied", "no")  # type: ignore[method-assign]

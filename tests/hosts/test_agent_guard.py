@@ -94,11 +94,13 @@ def watched(guarded: Guarded) -> Callable[..., Callable[[], list[str]]]:
 FILES = r"""
 mkdir -p /opt/agent; cd /opt/agent; echo a >a; ln a b; ln a c; ln -s a l; echo im >im; chattr +i im; echo acl >acl
 setfacl -m u:www-data:r acl; mkdir d; setfacl -d -m u:www-data:rx d; mkfifo p; echo same >size; touch -d 2020-01-01 size
-setfattr -n user.x -v 1 a; mkdir imd; echo z >imd/z; chattr +i imd; echo deep >d/deep; printf x >"$(printf '/etc/bad\377name')"
+setfattr -n user.x -v 1 a; mkdir imd; echo z >imd/z; chattr +i imd; echo deep >d/deep
+printf x >"$(printf '/etc/bad\377name')"
 """
 FILES_CHANGED = r"""
 cd /opt/agent; chattr -i im imd; echo changed >>im; rm imd/z b; echo b >b; rm -r d l; ln -s other l; setfacl -b acl
-echo sAme >size; touch -d 2020-01-01 size; setfattr -n user.x -v 2 a; rm p; mkdir p; touch p/x; chmod 4755 c; chown www-data c
+echo sAme >size; touch -d 2020-01-01 size; setfattr -n user.x -v 2 a; rm p; mkdir p; touch p/x
+chmod 4755 c; chown www-data c
 mkdir -p new/deep/er; echo 1 >new/deep/er/f; chattr +i new/deep/er/f /opt/agent; echo y >>/etc/hosts; rm /etc/bad*
 mkdir /etc/newd /usr/local/newd /opt/none; useradd bob; echo '* * * * * root true' >/etc/cron.d/zz; rm /etc/issue
 """
@@ -121,13 +123,17 @@ systemctl start old; systemctl enable -q --now nginx prometheus-node-exporter cr
 UNITS_CHANGED = r"""
 cd /etc/systemd/system
 printf '[Service]\nExecStart=/usr/bin/python3 -m http.server 8123\n[Install]\nWantedBy=multi-user.target\n' >new.service
-mkdir prometheus-node-exporter.service.d; printf '[Service]\nEnvironment=A=b\n' >prometheus-node-exporter.service.d/x.conf
-systemctl daemon-reload; systemctl enable -q --now new; sed -i s/80/8080/ /etc/nginx/sites-enabled/default; systemctl restart nginx
+mkdir prometheus-node-exporter.service.d
+printf '[Service]\nEnvironment=A=b\n' >prometheus-node-exporter.service.d/x.conf
+systemctl daemon-reload; systemctl enable -q --now new; sed -i s/80/8080/ /etc/nginx/sites-enabled/default
+systemctl restart nginx
 echo ARGS=--web.listen-address=:9111 >/etc/default/prometheus-node-exporter; systemctl restart prometheus-node-exporter
 systemctl disable -q --now cron; systemctl mask -q cron; systemctl stop old; rm old.service; systemctl daemon-reload
 systemctl mask -q --runtime ssh.socket
-iptables -N MINE; iptables -A MINE -j ACCEPT; iptables -I INPUT -j MINE; iptables -P FORWARD DROP; ip6tables -A OUTPUT -p 6 -j REJECT
-nft add table inet t; nft add chain inet t c '{ type filter hook input priority 0; }'; nft add rule inet t c tcp dport 8 drop
+iptables -N MINE; iptables -A MINE -j ACCEPT; iptables -I INPUT -j MINE; iptables -P FORWARD DROP
+ip6tables -A OUTPUT -p 6 -j REJECT
+nft add table inet t; nft add chain inet t c '{ type filter hook input priority 0; }'
+nft add rule inet t c tcp dport 8 drop
 """
 
 
@@ -145,14 +151,16 @@ def test_units_and_firewall_come_back(guarded: Guarded, watched: Callable[..., C
 
 DOCKER = r"""
 docker network create n1; docker volume create v1
-docker run -d --name keep --restart unless-stopped -v v1:/data -p 9099:80 busybox:1.36 sh -c 'echo hi >/data/f; exec sleep 999'
+docker run -d --name keep --restart unless-stopped -v v1:/data -p 9099:80 busybox:1.36 \
+  sh -c 'echo hi >/data/f; exec sleep 999'
 docker run -d --name gone --network n1 --network-alias al -e K=V -l a=b -p 127.0.0.1:9098:80 -v /opt/b:/b busybox:1.36 \
   sh -c 'mkdir -p /w; echo y >/w/y; rm -f /etc/group; exec sleep 999'
 docker run -d --name moved busybox:1.36 sleep 999; docker create --name off busybox:1.36 true; sleep 1
 """
 DOCKER_CHANGED = r"""
 docker run -d --name new -v anon:/x -p 9097:80 busybox:1.36 sleep 999; docker rm -f gone moved
-docker run -d --name moved -e NEW=1 busybox:1.36 sleep 888; docker tag busybox:1.36 my/new:1; docker rmi prom/prometheus:v2.42.0
+docker run -d --name moved -e NEW=1 busybox:1.36 sleep 888
+docker tag busybox:1.36 my/new:1; docker rmi prom/prometheus:v2.42.0
 docker network rm n1; docker network create n2; docker volume create v2; docker start off
 docker rm -f keep; docker volume rm v1
 """
@@ -161,8 +169,9 @@ docker rm -f keep; docker volume rm v1
 def test_containers_come_back(guarded: Guarded) -> None:
     """Ids, and the addresses and bridges that Docker picks, cannot be the same: its own words are compared instead."""
     look = (
-        "docker ps -a --format '{{.Names}} {{.Image}} {{.State}} {{.Ports}}' | sort; docker images --format '{{.Repository}}:{{.Tag}} "
-        "{{.ID}}' | sort; docker images -qa | sort -u; docker network ls --format '{{.Name}}' | sort; docker volume ls -q | sort; "
+        "docker ps -a --format '{{.Names}} {{.Image}} {{.State}} {{.Ports}}' | sort; docker images -qa | sort -u; "
+        "docker images --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sort; docker volume ls -q | sort; "
+        "docker network ls --format '{{.Name}}' | sort; "
         "docker inspect -f '{{.Config}} {{json .HostConfig}} {{.Mounts}}' $(docker ps -a --format '{{.Names}}' | sort)"
     )
     guarded.host.run(DOCKER)
@@ -181,8 +190,8 @@ def test_packages_come_back(guarded: Guarded, watched: Callable[..., Callable[[]
     audit = "dpkg --audit; dpkg -V nginx-common; stat -c '%n %a %U %G' /var/log/nginx /var/log/nginx/*"
     before = guarded.host.run(audit, check=False).stdout
     guarded.armed(wide=True)
-    guarded.host.run("export DEBIAN_FRONTEND=noninteractive; apt-get install -qy tree; apt-get purge -qy nginx-light nginx-common",
-                     timeout=300)  # fmt: skip
+    change = "apt-get install -qy tree; apt-get purge -qy nginx-light nginx-common"
+    guarded.host.run("export DEBIAN_FRONTEND=noninteractive; " + change, timeout=300)
     guarded.undone()
     assert differing() == []
     assert guarded.host.run(audit, check=False).stdout == before
@@ -288,14 +297,15 @@ def test_the_shell_is_plain_sh_for_others(guarded: Guarded) -> None:
 
 def test_a_confirmed_run_is_undone_without_what_others_did_since(guarded: Guarded) -> None:
     host = guarded.host
-    host.run("mkdir /opt/x; for f in both mine theirs; do echo 1 >/opt/x/$f; done; docker run -d --name c1 busybox:1.36 sleep 999; "
+    host.run("mkdir /opt/x; for f in both mine theirs; do echo 1 >/opt/x/$f; done; "
+             "docker run -d --name c1 busybox:1.36 sleep 999; "
              "systemctl enable -q --now nginx; systemctl disable -q --now cron")  # fmt: skip
     guarded.armed(scope=["/opt/x"])
-    host.run("cd /opt/x; echo 2 >both; echo 2 >mine; echo 2 >new; docker rm -f c1; docker run -d --name c2 busybox:1.36 sleep 999; "
-             "systemctl disable -q --now nginx")  # fmt: skip
+    host.run("cd /opt/x; echo 2 >both; echo 2 >mine; echo 2 >new; docker rm -f c1; "
+             "docker run -d --name c2 busybox:1.36 sleep 999; systemctl disable -q --now nginx")  # fmt: skip
     assert guarded.ask("confirm", run="r1")["state"] == "confirmed"
-    host.run("cd /opt/x; echo 3 >both; echo 3 >theirs; echo 3 >foreign; docker run -d --name c3 busybox:1.36 sleep 999; "
-             "systemctl start cron")  # fmt: skip
+    host.run("cd /opt/x; echo 3 >both; echo 3 >theirs; echo 3 >foreign; "
+             "docker run -d --name c3 busybox:1.36 sleep 999; systemctl start cron")  # fmt: skip
     guarded.armed("r2")
     guarded.ask("confirm", run="r2")
     assert guarded.ask("rollback", run="r1")["code"] == "not-newest"
@@ -317,8 +327,9 @@ def test_the_deadline_holds_in_a_storm_that_removes_our_units(
 ) -> None:
     differing = watched()
     guarded.armed(deadline=4)
-    guarded.host.run("setsid -f sh -c 'for i in $(seq 40); do systemctl daemon-reload; done'; rm /etc/systemd/system/aisafe-*; "
-                     "systemctl daemon-reload; systemctl stop aisafe-watchdog; echo 1 >/etc/zz", check=False)  # fmt: skip
+    guarded.host.run("setsid -f sh -c 'for i in $(seq 40); do systemctl daemon-reload; done'; "
+                     "rm /etc/systemd/system/aisafe-*; systemctl daemon-reload; "
+                     "systemctl stop aisafe-watchdog; echo 1 >/etc/zz", check=False)  # fmt: skip
     story = guarded.ended()
     assert (story["state"], story["source"], story["residue"]) == ("rolled-back", "watchdog", [])
     assert differing() == []

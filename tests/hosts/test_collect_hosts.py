@@ -155,7 +155,7 @@ def test_ways_in(host: Host, changes: dict[str, Any], root: bool) -> None:
         assert "ssh.service" in seen.units
     found = host.run("stat -c '%a %U %n' /var/lib/aisafe /var/lib/aisafe/bin /var/lib/aisafe/bin/*").stdout.splitlines()
     assert [line.rsplit("/", 1)[0][:8] for line in found[:2]] == ["711 root", "755 root"]
-    assert len(found) == 4, "one agent, once as it came and once with its bytecode"
+    assert len(found) == 5, "one agent, as it came and with its bytecode, and what systemd said of idle units"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_host_keys(host: Host, tmp_path: Path) -> None:
 
 def test_through_a_jump_host(hosts: Callable[[int | Sequence[str]], list[Host]], tmp_path: Path) -> None:
     gate, target = hosts(2)
-    inside = target.run("hostname -I").stdout.split()[0]
+    inside = target.run("ip -4 -o address show dev eth0").stdout.split()[3].split("/")[0]
     config, keys = tmp_path / "config", tmp_path / "known_hosts"
     known = [
         line.split(None, 1)[1] for line in state.known_hosts().read_text().splitlines() if line.startswith(gate.address)
@@ -371,6 +371,6 @@ def test_facts_are_of_the_user_that_the_play_is(
 
 def test_many_names_of_one_host(host: Host) -> None:
     """Forty inventory names at one sshd, twenty-five at a time."""
-    named = [connection(host, host=f"n{number}") for number in range(40)]
+    named = [replace(connection(host), host=f"n{number}") for number in range(40)]
     seen = ask(*named).states
     assert [state for state in seen.values() if state.blind_spots] == []

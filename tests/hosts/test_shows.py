@@ -15,7 +15,6 @@ from tests.story import Workplace, put_in, workplace
 from tests.testbed.listing import Listing, differences
 from tests.testbed.listing import observe as observe_all
 
-
 OWN_DATA = ["/var/lib/monitoring-agent"]
 """Where the agent writes what it measures, all the time and whatever we do."""
 
@@ -144,9 +143,9 @@ def test_a_play_that_fails_last_is_undone(with_unit, place):
 
 
 def test_an_installed_package_is_undone(host, place):
+    host.run("apt-get update -qq")
     before = observe(host)
-    play = "- hosts: monitored\n  tasks:\n    - apt: {name: tree, state: present, update_cache: true}\n    - fail:\n      when: true\n"
-    play = play.replace("    - fail:\n      when: true\n", f"    - command: {UNFORESEEN_FAILURE}\n")
+    play = f"- hosts: monitored\n  tasks:\n    - apt: {{name: tree}}\n    - command: {UNFORESEEN_FAILURE}\n"
     done = place.playbook(place.write("install.yml", play))
     assert done.returncode == 21, done.stderr
     assert "changed=1" in done.stdout, "the package must really have been installed"
@@ -268,7 +267,9 @@ def test_ctrl_c_rolls_back(host, place):
 
 
 def test_the_record_tells_every_stage(host, place):
-    done = place.playbook("agent_unit.yml", f"--aisafe-prompt={place.write('prompt.txt', 'make it so')}", "--aisafe-model=m@1")
+    done = place.playbook(
+        "agent_unit.yml", f"--aisafe-prompt={place.write('prompt.txt', 'make it so')}", "--aisafe-model=m@1"
+    )
     assert done.returncode == 0, done.stderr
     (run,) = [path for path in Path(place.directory, "state/aisafe/runs").iterdir() if path.is_dir()]
     assert oct(run.stat().st_mode & 0o777) == "0o700"

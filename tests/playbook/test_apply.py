@@ -65,7 +65,11 @@ def test_the_exit_code_and_each_result_come_back(tmp_path, monkeypatch, capfd):
         shells={}, stop=threading.Event(),
     )  # fmt: skip
     assert applied.exit_code == 2
-    assert [(r.task, r.status) for r in applied.results] == [("Fine", "changed"), ("Hidden", "ignored"), ("Broken", "failed")]
+    assert [(r.task, r.status) for r in applied.results] == [
+        ("Fine", "changed"),
+        ("Hidden", "ignored"),
+        ("Broken", "failed"),
+    ]
     assert applied.results[-1].message == "the reason"
     assert applied.results[0].path.endswith("play.yml")
     assert "s3cret" not in (tmp_path / "results.jsonl").read_text()

@@ -21,7 +21,9 @@ def test_the_table_is_ansibles_own():
         "for a in c.parser._actions:\n"
         "    for o in a.option_strings: print(o, 0 if a.nargs == 0 else 1)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**os.environ})
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**os.environ}
+    )
     theirs = dict(line.split() for line in done.stdout.splitlines())
     assert {name for name, arity in theirs.items() if arity == "0"} == FLAGS
     assert {name for name, arity in theirs.items() if arity == "1"} == TAKES_VALUE
@@ -32,7 +34,11 @@ def test_the_table_is_ansibles_own():
     [
         (["site.yml"], ["site.yml"], {}),
         (["--aisafe-deadline=9", "site.yml", "-v"], ["site.yml", "-v"], {"deadline": ("9",)}),
-        (["a.yml", "--aisafe-accept=x", "-e", "a=1", "--aisafe-accept=y@h"], ["a.yml", "-e", "a=1"], {"accept": ("x", "y@h")}),
+        (
+            ["a.yml", "--aisafe-accept=x", "-e", "a=1", "--aisafe-accept=y@h"],
+            ["a.yml", "-e", "a=1"],
+            {"accept": ("x", "y@h")},
+        ),
         (["a.yml", "--aisafe-debug"], ["a.yml"], {"debug": ("",)}),
         (["--", "--aisafe-deadline=9"], ["--", "--aisafe-deadline=9"], {}),
         (["-e", "a=--aisafe-x", "a.yml"], ["-e", "a=--aisafe-x", "a.yml"], {}),
@@ -58,7 +64,9 @@ def test_playbooks_are_told_from_values(argv, playbooks):
     assert parse(argv, known=KNOWN).playbooks == playbooks
 
 
-@pytest.mark.parametrize("argv", [["--version"], ["-h"], ["--syn", "a.yml"], ["a.yml", "--list-tasks"], ["--list-ho", "a.yml"]])
+@pytest.mark.parametrize(
+    "argv", [["--version"], ["-h"], ["--syn", "a.yml"], ["a.yml", "--list-tasks"], ["--list-ho", "a.yml"]]
+)
 def test_questions_are_seen_even_abbreviated(argv):
     assert parse(argv, known=KNOWN).only_asks
 
@@ -86,7 +94,7 @@ def test_check_and_verbosity():
     ],
 )
 def test_what_is_not_understood_is_refused_with_words(argv, words):
-    with pytest.raises(UsageError, match="Unknown|ambiguous|value") as caught:
+    with pytest.raises(UsageError, match=r"Unknown|ambiguous|value") as caught:
         parse(argv, known=KNOWN)
     assert words in str(caught.value)
     assert caught.value.exit_code == 2
