@@ -46,7 +46,6 @@ NEVER = ("/proc", "/sys", "/dev", "/var/lib/aisafe", "/run/aisafe", "/var/lib/do
 SHELLS = (
     "/run", "/tmp", "/var/tmp", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/lxcfs", "/lost+found",  # noqa: S108
     "/var/log/journal",             # written at every moment by journald
-    "/var/lib/apt/lists",           # a cache of the distribution's index
     "/var/cache/apt/archives",      # downloaded packages
     "/var/lib/systemd/timers", "/var/lib/systemd/timesync", "/var/lib/systemd/coredump", "/var/lib/systemd/backlight",
     "/var/lib/systemd/pstore", "/var/lib/systemd/ephemeral-trees", "/var/lib/private/systemd",

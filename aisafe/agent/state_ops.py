@@ -13,6 +13,7 @@ from typing import Any, Callable
 from . import accounts, checks, containers, facts, files, listeners, packages, spaces, systemd
 from .failure import AgentFailure
 from .pending import unfinished
+from .store import boot_id
 
 NEEDED = 256 << 20
 """Bytes that must be free for a snapshot of /etc alone; how much a run needs is worked out when it is armed."""
@@ -88,12 +89,6 @@ def os_release() -> dict[str, str]:
             rows = re.findall(r"^([A-Z0-9_]+)=(\"|'|)(.*?)\2\s*$", text, re.MULTILINE)
             return dict(found, **{key.lower(): value for key, _, value in rows})
     return found
-
-
-def boot_id() -> str:
-    """Changes with every boot. A container shares its kernel's: PID 1's start (proc(5), field 22) is part of it."""
-    fields = listeners.read("/proc/1/stat").rpartition(")")[2].split()
-    return "%s/%s" % (listeners.read("/proc/sys/kernel/random/boot_id").strip(), fields[19] if len(fields) > 19 else "")
 
 
 def _agent_checks(blind: list[dict[str, Any]], room: list[dict[str, Any]]) -> dict[str, str]:

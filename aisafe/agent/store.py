@@ -35,9 +35,9 @@ def now() -> str:
 
 
 def boot_id() -> str:
-    """Another after every boot. The start of PID 1 is part of it: containers share their machine's boot_id."""
-    with open("/proc/sys/kernel/random/boot_id") as text:
-        return "%s.%d" % (text.read().strip(), int(os.stat("/proc/1").st_ctime))
+    """Another after every boot. PID 1's start (proc(5), field 22) is part of it: containers share their kernel's boot_id."""
+    with open("/proc/sys/kernel/random/boot_id") as text, open("/proc/1/stat") as first:
+        return "%s/%s" % (text.read().strip(), first.read().rpartition(")")[2].split()[19])
 
 
 def sync_directory(path: str) -> None:

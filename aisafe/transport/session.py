@@ -22,6 +22,9 @@ NOISE = 2000
 """Bytes of unexpected output that are kept for the message."""
 
 
+REPORT = "This is a bug of aisafe: run it again with --aisafe-debug, and report what it prints."
+
+
 class RemoteTrace(Exception):
     """The agent's own traceback, as the cause of an AgentError: shown with --aisafe-debug only."""
 
@@ -96,7 +99,7 @@ class Session:
         text = str(error.get("message", "no reason given"))
         raise AgentError(
             self.host, f"{self.host}: {text}", code=str(error.get("code", "unknown")),
-            state=str(error.get("state", "")), fix=str(error.get("fix", "")),
+            state=str(error.get("state", "")), fix=str(error.get("fix") or (REPORT if error.get("trace") else "")),
         ) from (RemoteTrace(error["trace"]) if error.get("trace") else None)  # fmt: skip
 
     def close(self) -> None:

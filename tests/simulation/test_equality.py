@@ -129,9 +129,7 @@ class CallbackModule(CallbackBase):
 """
 
 
-@pytest.mark.parametrize(
-    "more", [[], ["--tags", "tail"], ["--limit", "w2,d1"], ["--start-at-task", "once"], ["--skip-tags", "tail"]]
-)
+@pytest.mark.parametrize("more", [[], ["--tags", "tail"], ["--start-at-task", "once"]])
 def test_same_sequence(site: Site, tmp_path: Path, more: list[str]) -> None:
     out = tmp_path / "out"
     out.mkdir()
