@@ -33,7 +33,7 @@ class Workplace:
             "XDG_STATE_HOME": str(self.directory / "state"),
             "ANSIBLE_NOCOWS": "1",
         }
-        unwanted = ("AISAFE_DEPTH", "ANSIBLE_CONFIG")
+        unwanted = ("AISAFE_DEPTH", "ANSIBLE_CONFIG", "PYTHONDONTWRITEBYTECODE")  # each would make us another user
         return {**{k: v for k, v in os.environ.items() if k not in unwanted}, **own, **more}
 
     def run(self, *words: str, timeout: float = 300, **environ: str) -> subprocess.CompletedProcess[str]:
