@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from aisafe import __version__
 from aisafe.config import OPTIONS, Settings, settings
@@ -19,6 +19,10 @@ from aisafe.errors import AisafeError, ExitCode, UsageError
 from aisafe.playbook.apply import find_ansible_playbook, run_as_is
 from aisafe.playbook.commandline import CommandLine, parse
 from aisafe.view import View
+
+if TYPE_CHECKING:
+    from aisafe.playbook.passwords import Passwords
+    from aisafe.simulation.client import Simulation
 
 INTERRUPTED = 99  # as ansible-playbook's own (ansible.cli: "User interrupted execution")
 
@@ -106,20 +110,50 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
         return run_as_is(program, line.arguments, os.environ)
     if not line.playbooks:
         raise UsageError("There is no playbook on the command line.", fix="Write: aisafe plan -i INVENTORY PLAYBOOK")
-    from aisafe import pipeline  # noqa: PLC0415  what only asks stays fast
+    from aisafe.playbook.passwords import ask_all  # noqa: PLC0415  what only asks stays fast
+    from aisafe.simulation.client import Simulation  # noqa: PLC0415
+
+    passwords = ask_all(line, os.environ, Path.cwd(), _ask)
+    with Simulation(
+        argv=line.arguments,
+        cwd=Path.cwd(),
+        environ=os.environ,
+        trust=chosen.trust,
+        connection_password=passwords.connection,
+        become_password=passwords.become,
+        vault_passwords=passwords.vault,
+    ) as simulation:  # its child imports ansible while we import the rest
+        return _run(argv, line, chosen, program, passwords, simulation, plan_only=plan_only)
+
+
+def _run(
+    argv: Sequence[str],
+    line: CommandLine,
+    chosen: Settings,
+    program: Path,
+    passwords: Passwords,
+    simulation: Simulation,
+    *,
+    plan_only: bool,
+) -> int:
+    from aisafe import pipeline  # noqa: PLC0415
     from aisafe.judge import check_rules  # noqa: PLC0415
-    from aisafe.playbook.passwords import ask_all  # noqa: PLC0415
     from aisafe.runs import RunStore  # noqa: PLC0415
     from aisafe.site import RealSite  # noqa: PLC0415
 
     view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, reports=chosen.reports)
     check_rules(chosen)
-    passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     store = RunStore(chosen.state_dir / "runs")
     with (
         store.open(argv=argv, line=line, settings=chosen, plan_only=plan_only) as log,
         RealSite(
-            line, settings=chosen, passwords=passwords, program=program, environ=os.environ, say=view.step
+            line,
+            settings=chosen,
+            passwords=passwords,
+            program=program,
+            simulation=simulation,
+            environ=os.environ,
+            say=view.step,
         ) as site,
     ):
         view.run = log.id

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,7 @@ CHECK_KINDS = ("tcp", "http", "command")
 
 
 class RealSite:
-    """The site of a real run. A context manager: leaving it ends the child process and the connections."""
+    """The site of a real run. A context manager: leaving it ends the connections. ``simulation``: started already."""
 
     def __init__(
         self,
@@ -41,11 +42,12 @@ class RealSite:
         settings: Settings,
         passwords: Passwords,
         program: Path,
+        simulation: Simulation,
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
         self._line, self._settings, self._passwords = line, settings, passwords
-        self._program, self._environ, self._say = program, environ, say
+        self._program, self._simulation, self._environ, self._say = program, simulation, environ, say
         self._cwd = Path.cwd()
         self._stack = ExitStack()
         self._target: Target | None = None
@@ -54,17 +56,7 @@ class RealSite:
         self._seen: frozenset[str] = frozenset()
 
     def __enter__(self) -> RealSite:
-        self._simulation = self._stack.enter_context(
-            Simulation(
-                argv=self._line.arguments,
-                cwd=self._cwd,
-                environ=self._environ,
-                trust=self._settings.trust,
-                connection_password=self._passwords.connection,
-                become_password=self._passwords.become,
-                vault_passwords=self._passwords.vault,
-            )
-        )
+        threading.Thread(target=import_module, args=("paramiko",), daemon=True).start()  # 0.3 s while the child works
         return self
 
     def __exit__(
