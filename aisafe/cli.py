@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NoReturn
 from aisafe import __version__
 from aisafe.config import OPTIONS, Settings, settings
 from aisafe.errors import AisafeError, ExitCode, UsageError
-from aisafe.playbook.apply import find_ansible_playbook, run_as_is
 from aisafe.playbook.commandline import CommandLine, parse
-from aisafe.view import View
+from aisafe.playbook.program import find_ansible_playbook, run_as_is
 
 if TYPE_CHECKING:
+    from aisafe.playbook.lint import LintJob
     from aisafe.playbook.passwords import Passwords
     from aisafe.simulation.client import Simulation
 
@@ -64,17 +64,17 @@ def _catch(work: Callable[[], int]) -> int:
     except AisafeError as error:
         if debug:
             traceback.print_exc()
-        View.error(error)
+        _show(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        View.error(AisafeError("Interrupted."))
+        _show(AisafeError("Interrupted."))
         return INTERRUPTED
     except BrokenPipeError:
         return int(ExitCode.ERROR)
     except Exception as error:  # a bug; the hosts' own switch takes care of whatever was armed
         if debug:
             traceback.print_exc()
-        View.error(
+        _show(
             AisafeError(
                 f"aisafe itself failed: {type(error).__name__}: {error}",
                 state="If hosts were being changed, they roll back by themselves at their deadline.",
@@ -82,6 +82,12 @@ def _catch(work: Callable[[], int]) -> int:
             )
         )
         return int(ExitCode.ERROR)
+
+
+def _show(error: AisafeError) -> None:
+    from aisafe.view import View  # noqa: PLC0415  the terminal's library costs more than the rest of the start
+
+    View.error(error)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -114,16 +120,34 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
-    with Simulation(
-        argv=line.arguments,
+    with (
+        Simulation(
+            argv=line.arguments,
+            cwd=Path.cwd(),
+            environ=os.environ,
+            trust=chosen.trust,
+            connection_password=passwords.connection,
+            become_password=passwords.become,
+            vault_passwords=passwords.vault,
+        ) as simulation,
+        _lint(line, chosen, program) as lint,
+    ):  # their processes begin while we import the rest
+        return _run(argv, line, chosen, program, passwords, simulation, lint, plan_only=plan_only)
+
+
+def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
+    from aisafe.playbook.lint import LintJob, start_lint  # noqa: PLC0415
+
+    if chosen.lint == "off":
+        return LintJob(())
+    return start_lint(
+        line.playbooks,
         cwd=Path.cwd(),
         environ=os.environ,
-        trust=chosen.trust,
-        connection_password=passwords.connection,
-        become_password=passwords.become,
-        vault_passwords=passwords.vault,
-    ) as simulation:  # its child imports ansible while we import the rest
-        return _run(argv, line, chosen, program, passwords, simulation, plan_only=plan_only)
+        ansible_playbook=program,
+        timeout=chosen.lint_timeout,
+        required=chosen.lint == "on",
+    )
 
 
 def _run(
@@ -133,6 +157,7 @@ def _run(
     program: Path,
     passwords: Passwords,
     simulation: Simulation,
+    lint: LintJob,
     *,
     plan_only: bool,
 ) -> int:
@@ -140,6 +165,7 @@ def _run(
     from aisafe.judge import check_rules  # noqa: PLC0415
     from aisafe.runs import RunStore  # noqa: PLC0415
     from aisafe.site import RealSite  # noqa: PLC0415
+    from aisafe.view import View  # noqa: PLC0415
 
     view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, reports=chosen.reports)
     check_rules(chosen)
@@ -152,6 +178,7 @@ def _run(
             passwords=passwords,
             program=program,
             simulation=simulation,
+            lint=lint,
             environ=os.environ,
             say=view.step,
         ) as site,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -23,17 +23,26 @@ from aisafe.model import Applied, CheckResult, Finding, Forecast, HostForecast, 
 from aisafe.playbook.apply import apply
 from aisafe.playbook.commandline import CommandLine
 from aisafe.playbook.facts_payload import facts_payload
-from aisafe.playbook.lint import start_lint
+from aisafe.playbook.lint import LintJob
 from aisafe.playbook.passwords import Handover, Passwords
 from aisafe.simulation.client import Simulation
+from aisafe.transport.payload import agent
 from aisafe.transport.pool import SessionPool
 
 CHECK_KINDS = ("tcp", "http", "command")
 """The order in which the agent answers a host's checks."""
 
 
+def _warm() -> None:
+    """What asking the hosts will need, while the child still reads the playbook (0.4 s). What fails here fails again there."""
+    with suppress(Exception):
+        import_module("paramiko")
+        agent()
+        facts_payload()
+
+
 class RealSite:
-    """The site of a real run. A context manager: leaving it ends the connections. ``simulation``: started already."""
+    """The site of a real run; ``simulation`` and ``lint`` are started already. Leaving the context ends the connections."""
 
     def __init__(
         self,
@@ -43,12 +52,13 @@ class RealSite:
         passwords: Passwords,
         program: Path,
         simulation: Simulation,
+        lint: LintJob,
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
         self._line, self._settings, self._passwords = line, settings, passwords
         self._program, self._simulation, self._environ, self._say = program, simulation, environ, say
-        self._cwd = Path.cwd()
+        self._lint = lint
         self._stack = ExitStack()
         self._target: Target | None = None
         self._facts: Mapping[str, Mapping[str, object]] = {}
@@ -56,7 +66,7 @@ class RealSite:
         self._seen: frozenset[str] = frozenset()
 
     def __enter__(self) -> RealSite:
-        threading.Thread(target=import_module, args=("paramiko",), daemon=True).start()  # 0.3 s while the child works
+        threading.Thread(target=_warm, daemon=True).start()
         return self
 
     def __exit__(
@@ -65,18 +75,7 @@ class RealSite:
         self._stack.close()
 
     def start_lint(self) -> Callable[[], tuple[Finding, ...]]:
-        if self._settings.lint == "off":
-            return lambda: ()
-        job = start_lint(
-            self._line.playbooks,
-            cwd=self._cwd,
-            environ=self._environ,
-            ansible_playbook=self._program,
-            timeout=self._settings.lint_timeout,
-            required=self._settings.lint == "on",
-        )
-        self._stack.callback(job.stop)
-        return job.result
+        return self._lint.result
 
     def target(self) -> Target:
         self._target = self._simulation.target()

@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from aisafe import errors
-from aisafe.effects.api import LiveFile
 from aisafe.errors import AisafeError, AnsibleError
-from aisafe.model import Forecast, HostState, Note, Target
-from aisafe.model.codec import dump, load
 from aisafe.simulation import configuration, wire
 from aisafe.simulation.advice import advice
+
+if TYPE_CHECKING:  # the child is to start before anything else is imported
+    from aisafe.effects.api import LiveFile
+    from aisafe.model import Forecast, HostState, Target
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _LOG_TAIL = 2000  # characters of the child's stderr that an error may quote with --aisafe-debug
@@ -126,6 +127,9 @@ class Simulation:
         if self._target is not None:
             return self._target
         self.start()
+        from aisafe.model import Target  # noqa: PLC0415
+        from aisafe.model.codec import load  # noqa: PLC0415
+
         try:
             message = self._next(self._deadline())
         except (wire.Closed, _Late) as error:
@@ -145,6 +149,9 @@ class Simulation:
         ``facts``: by host, with the names that ``setup`` gives them. ``read`` is called from here, while the child
         waits. A child that dies, or goes over its limits, yields an incomplete forecast with a note ``stopped``.
         """
+        from aisafe.model import Forecast, Note  # noqa: PLC0415
+        from aisafe.model.codec import dump, load  # noqa: PLC0415
+
         if self._to_child is None or self._target is None:
             raise RuntimeError("target() comes first")
         deadline = self._deadline()
