@@ -8,13 +8,13 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from aisafe import __version__
-from aisafe.config import OPTIONS, Settings, settings
+from aisafe.config import OPTIONS, Report, Settings, settings
 from aisafe.errors import AisafeError, ExitCode, UsageError
 from aisafe.playbook.commandline import CommandLine, parse
 from aisafe.playbook.program import find_ansible_playbook, run_as_is
@@ -167,7 +167,10 @@ def _run(
     from aisafe.site import RealSite  # noqa: PLC0415
     from aisafe.view import View  # noqa: PLC0415
 
-    view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, reports=chosen.reports)
+    view = View(
+        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, playbooks=line.playbooks,
+        reports=(*chosen.reports, *_expected(os.environ, chosen.reports)),
+    )  # fmt: skip
     check_rules(chosen)
     store = RunStore(chosen.state_dir / "runs")
     with (
@@ -192,6 +195,17 @@ def _run(
         view.outcome(outcome)
         view.write_reports(outcome)
     return outcome.exit_code
+
+
+def _expected(environ: Mapping[str, str], given: Sequence[Report]) -> Iterator[Report]:
+    """What GitHub Actions shows by itself: annotations, and a summary of the job (GITHUB_STEP_SUMMARY)."""
+    formats = {report.format for report in given}
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return
+    if "github" not in formats:
+        yield Report(format="github")
+    if "markdown" not in formats and environ.get("GITHUB_STEP_SUMMARY"):
+        yield Report(format="markdown", path=Path(environ["GITHUB_STEP_SUMMARY"]), append=True)
 
 
 def _ask(text: str) -> str:

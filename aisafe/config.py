@@ -62,10 +62,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report to write when the run ends; ``path`` None means standard error (terminal) or standard output."""
+    """A report to write when the run ends; ``path`` None means standard error. ``append``: after what the file holds."""
 
     format: str
     path: Path | None = None
+    append: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
