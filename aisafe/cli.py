@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +21,7 @@ from aisafe.playbook.commandline import CommandLine, parse
 from aisafe.playbook.program import find_ansible_playbook, run_as_is
 
 if TYPE_CHECKING:
+    from aisafe.keeping import Keeping
     from aisafe.playbook.lint import LintJob
     from aisafe.playbook.passwords import Passwords
     from aisafe.simulation.client import Simulation
@@ -107,7 +109,8 @@ def read_command_line(argv: Sequence[str]) -> tuple[CommandLine, Settings]:
 
 def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     """One run, or one plan. Returns the exit code; raises AisafeError."""
-    line, chosen = read_command_line(argv)
+    output, rest = _output(argv) if plan_only else (None, argv)
+    line, chosen = read_command_line(rest)
     if "help" in line.ours:
         print(_help())
         return ExitCode.OK
@@ -119,6 +122,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     from aisafe.playbook.passwords import ask_all  # noqa: PLC0415  what only asks stays fast
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
+    keeping = _keeping(chosen, output)
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     with (
         Simulation(
@@ -129,10 +133,36 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
             connection_password=passwords.connection,
             become_password=passwords.become,
             vault_passwords=passwords.vault,
+            salt=keeping.salt if keeping else "",
         ) as simulation,
         _lint(line, chosen, program) as lint,
     ):  # their processes begin while we import the rest
-        return _run(argv, line, chosen, program, passwords, simulation, lint, plan_only=plan_only)
+        return _run(argv, line, chosen, program, passwords, simulation, lint, keeping, plan_only=plan_only)
+
+
+def _output(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """``aisafe plan``'s own -o FILE (--output FILE, --output=FILE), which ansible-playbook does not have, and the rest."""
+    rest, found, place = list(argv), None, 0
+    while place < len(rest) and rest[place] != "--":
+        name, equals, value = rest[place].partition("=")
+        if name not in ("-o", "--output"):
+            place += 1
+            continue
+        if not equals:
+            value = rest[place + 1] if place + 1 < len(rest) else ""
+        if not value:
+            raise UsageError(
+                f"{name} needs the name of a file.", fix="Write: aisafe plan -o FILE -i INVENTORY PLAYBOOK"
+            )
+        found = Path.cwd() / Path(value).expanduser()
+        del rest[place : place + (1 if equals else 2)]
+    return found, rest
+
+
+def _keeping(chosen: Settings, output: Path | None) -> Keeping | None:
+    from aisafe.keeping import Keeping  # noqa: PLC0415
+
+    return Keeping.of(output=output, approved=chosen.plan) if output or chosen.plan else None
 
 
 def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
@@ -158,6 +188,7 @@ def _run(
     passwords: Passwords,
     simulation: Simulation,
     lint: LintJob,
+    keeping: Keeping | None,
     *,
     plan_only: bool,
 ) -> int:
@@ -182,13 +213,15 @@ def _run(
             program=program,
             simulation=simulation,
             lint=lint,
+            salt=keeping.salt if keeping else "",
             environ=os.environ,
             say=view.step,
         ) as site,
     ):
         view.run = log.id
         try:
-            outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only), site, log, view)
+            judged = partial(keeping.judged, site.reads) if keeping else None
+            outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only, judged=judged), site, log, view)
         finally:
             view.rest()  # an error's message comes after it, on a terminal that is whole again
         log.close(outcome)

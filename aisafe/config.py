@@ -89,6 +89,7 @@ class Settings:
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
     prompt: Path | None = None
+    plan: Path | None = None
     model: str = ""
     debug: bool = False
 
@@ -146,6 +147,7 @@ OPTIONS: tuple[Option, ...] = (
             flag="prompt"),
     _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
             flag="model"),
+    _option("plan", "FILE", "path", "none", "", "Go on only if nothing has moved since this plan was made.", flag="plan"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
     _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
@@ -245,7 +247,7 @@ def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settin
     given = {key: value for key, value in values.items() if key in _PLAIN or key.endswith("_timeout")}
     for key in given.keys() & {"deadline", "settle", "lint_timeout"}:
         given[key] = float(given[key])
-    for key in ("ansible_playbook", "state_dir", "prompt"):
+    for key in ("ansible_playbook", "state_dir", "prompt", "plan"):
         if key in values:
             given[key] = Path(_from(base, values[key]))
     if (prompt := given.get("prompt")) and not prompt.is_file():

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from importlib import import_module
@@ -17,8 +17,10 @@ from types import TracebackType
 
 from aisafe.collect import collect
 from aisafe.config import Settings
+from aisafe.effects.api import LiveFile
 from aisafe.errors import HostError
 from aisafe.guard import Guard, scope_of
+from aisafe.marks import mark_file
 from aisafe.model import Applied, CheckResult, Finding, Forecast, HostForecast, HostState, Target
 from aisafe.playbook.apply import apply
 from aisafe.playbook.commandline import CommandLine
@@ -42,7 +44,10 @@ def _warm() -> None:
 
 
 class RealSite:
-    """The site of a real run; ``simulation`` and ``lint`` are started already. Leaving the context ends the connections."""
+    """The site of a real run; ``simulation`` and ``lint`` are started already. Leaving the context ends the connections.
+
+    ``reads``: host -> live file that the forecast looked at -> its digest, when there is a ``salt`` for them.
+    """
 
     def __init__(
         self,
@@ -53,6 +58,7 @@ class RealSite:
         program: Path,
         simulation: Simulation,
         lint: LintJob,
+        salt: str = "",
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
@@ -64,6 +70,8 @@ class RealSite:
         self._facts: Mapping[str, Mapping[str, object]] = {}
         self._pool: SessionPool | None = None
         self._seen: frozenset[str] = frozenset()
+        self._salt = salt
+        self.reads: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> RealSite:
         threading.Thread(target=_warm, daemon=True).start()
@@ -103,7 +111,13 @@ class RealSite:
         self._seen = frozenset(
             host for host, state in states.items() if not any(spot.kind == "host" for spot in state.blind_spots)
         )
-        return self._simulation.forecast(states=states, facts=self._facts, read=self.pool.read)
+        return self._simulation.forecast(states=states, facts=self._facts, read=self._read)
+
+    def _read(self, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
+        found = self.pool.read(host, paths)
+        if self._salt:
+            self.reads.setdefault(host, {}).update((path, mark_file(file, self._salt)) for path, file in found.items())
+        return found
 
     def guard(self, forecast: Forecast, *, run: str) -> Guard:
         """A guard for every host that could be seen; one that could not has been accepted as it is by the user."""

@@ -36,7 +36,8 @@ class Simulation:
 
     ``argv``: as for ansible-playbook, without its name. ``trust``: directories whose plugins may be loaded.
     ``vault_passwords``: vault id -> password, ``default`` for --ask-vault-pass. ``time_limit``: seconds for each of the
-    two steps. ``memory_limit``: bytes of address space. Secrets go through a pipe, never through arguments or the
+    two steps. ``memory_limit``: bytes of address space. ``salt``: mark each
+    task with a digest of what it is given. Secrets go through a pipe, never through arguments or the
     environment.
     """
 
@@ -52,12 +53,13 @@ class Simulation:
         vault_passwords: Mapping[str, str] | None = None,
         connection_password: str | None = None,
         become_password: str | None = None,
+        salt: str = "",
         time_limit: float = 120.0,
         memory_limit: int = 4 * 1024**3,
     ) -> None:
         self._argv, self._cwd, self._environ, self._trust = list(argv), cwd, dict(environ), list(trust)
         self._secrets = (dict(vault_passwords or {}), connection_password, become_password)
-        self._time_limit, self._memory_limit = time_limit, memory_limit
+        self._time_limit, self._memory_limit, self._salt = time_limit, memory_limit, salt
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._to_child: BinaryIO | None = None
@@ -116,6 +118,7 @@ class Simulation:
             "vault": vault,
             "connection_password": connection,
             "become_password": become,
+            "salt": self._salt,
             "time_limit": self._time_limit * 2,
             "memory_limit": self._memory_limit,
         }
