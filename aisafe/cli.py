@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aisafe.keeping import Keeping
     from aisafe.playbook.lint import LintJob
     from aisafe.playbook.passwords import Passwords
+    from aisafe.recorded import RecordedStates
     from aisafe.simulation.client import Simulation
 
 INTERRUPTED = 99  # as ansible-playbook's own (ansible.cli: "User interrupted execution")
@@ -123,6 +124,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
     keeping = _keeping(chosen, output)
+    known = _recorded(chosen, plan_only=plan_only)
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     with (
         Simulation(
@@ -137,7 +139,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
         ) as simulation,
         _lint(line, chosen, program) as lint,
     ):  # their processes begin while we import the rest
-        return _run(argv, line, chosen, program, passwords, simulation, lint, keeping, plan_only=plan_only)
+        return _run(argv, line, chosen, program, passwords, simulation, lint, keeping, known, plan_only=plan_only)
 
 
 def _output(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -165,6 +167,19 @@ def _keeping(chosen: Settings, output: Path | None) -> Keeping | None:
     return Keeping.of(output=output, approved=chosen.plan) if output or chosen.plan else None
 
 
+def _recorded(chosen: Settings, *, plan_only: bool) -> RecordedStates | None:
+    if chosen.state == "live":
+        return None
+    if not plan_only:
+        raise UsageError(
+            f"A run needs the hosts themselves, and --aisafe-state={chosen.state} does not ask them.",
+            fix="Judge with it: aisafe plan; or run with --aisafe-state=live.",
+        )
+    from aisafe.recorded import recorded  # noqa: PLC0415
+
+    return recorded(chosen.state)
+
+
 def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
     from aisafe.playbook.lint import LintJob, start_lint  # noqa: PLC0415
 
@@ -189,6 +204,7 @@ def _run(
     simulation: Simulation,
     lint: LintJob,
     keeping: Keeping | None,
+    known: RecordedStates | None,
     *,
     plan_only: bool,
 ) -> int:
@@ -213,6 +229,7 @@ def _run(
             program=program,
             simulation=simulation,
             lint=lint,
+            recorded=known,
             salt=keeping.salt if keeping else "",
             environ=os.environ,
             say=view.step,

@@ -90,6 +90,7 @@ class Settings:
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
     prompt: Path | None = None
     plan: Path | None = None
+    state: str = "live"
     model: str = ""
     debug: bool = False
 
@@ -148,6 +149,9 @@ OPTIONS: tuple[Option, ...] = (
     _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
             flag="model"),
     _option("plan", "FILE", "path", "none", "", "Go on only if nothing has moved since this plan was made.", flag="plan"),
+    _option("state", "live|none|FILE", "text", "live", "",
+            "What the hosts are: asked, unknown, or as recorded (aisafe state save); others than live only to plan.",
+            flag="state"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
     _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
@@ -239,7 +243,7 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
     return texts[-1]
 
 
-_PLAIN = ("rules", "accept", "deadline", "settle", "lint", "format", "forks", "model", "debug")
+_PLAIN = ("rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "model", "debug")
 
 
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:

@@ -71,6 +71,16 @@ def test_the_generated_play_is_refused_and_its_fix_works(with_unit, place):
     assert {(party["kind"], party["name"], party["live"]) for party in finding["parties"]} == {
         ("unit", "monitoring-agent.service", True), ("container", "monitoring-agent", False),
     }  # fmt: skip
+    recorded = place.run("aisafe", "state", "save", "-i", "inventory.ini", "monitored", "-o", "state.json")
+    assert recorded.returncode == 0, recorded.stderr
+    place.write("gone.ini", "[monitored]\n" + host.inventory_line().replace("ansible_port=22", "ansible_port=1") + "\n")
+    for state, wanted in (("state.json", 20), ("none", 0)):
+        words = ("aisafe", "plan", "-i", "gone.ini", f"--aisafe-state={state}", "agent_container.yml")
+        far = place.run(*words, AISAFE_LINT="off")
+        assert far.returncode == wanted, far.stderr
+        assert ("port-conflict" in far.stderr) == (wanted == 20)
+        assert "was not asked" in far.stderr
+    assert place.playbook("--aisafe-state=none", "agent_container.yml").returncode == 2
     mended = put_in((place.directory / "agent_container.yml").read_text(), finding)
     done = place.playbook(place.write("mended.yml", mended))
     assert done.returncode == 0, done.stderr
