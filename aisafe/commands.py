@@ -17,7 +17,7 @@ from rich.text import Text
 
 from aisafe import __version__
 from aisafe.config import Settings, settings
-from aisafe.errors import AisafeError, ExitCode, UsageError
+from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
 from aisafe.model import Connection, HostResult, HostState, Target
 from aisafe.playbook.commandline import parse
@@ -212,6 +212,30 @@ def _addressed(arguments: list[str]) -> Target | None:
             f"No host of the inventory fits {' '.join(patterns)}.", fix="Name others: -i INVENTORY PATTERN"
         )
     return target
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def uninstall(context: typer.Context) -> None:
+    """Take everything of aisafe off hosts, snapshots included: aisafe uninstall -i inventory PATTERN [-K …]."""
+    target = _addressed(context.args)
+    if target is None:
+        raise UsageError("No hosts are named.", fix="Write: aisafe uninstall -i INVENTORY PATTERN")
+    out = console(stderr=True)
+    left = 0
+    with SessionPool(target.connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
+
+        def one(host: str) -> str:
+            try:
+                removed = pool.session(host).call("uninstall")["removed"]
+            except HostError as error:
+                return str(error)
+            return "" if removed is not None else "the agent gave no answer"
+
+        for host, problem in zip(target.connections, workers.map(one, target.connections), strict=True):
+            left += bool(problem)
+            out.print(Text(clean(f"{host}: {problem or 'nothing of aisafe is left'}")))
+    if left:
+        raise typer.Exit(int(ExitCode.ERROR))
 
 
 state_app = typer.Typer(

@@ -293,6 +293,13 @@ def test_the_record_tells_every_stage(host, place):
     shown = place.run("aisafe", "show", "last")
     assert shown.returncode == 0, shown.stderr
     assert "confirmed" in shown.stdout + shown.stderr
+    gone = place.run("aisafe", "uninstall", "-i", "inventory.ini", "monitored")
+    assert gone.returncode == 0, gone.stderr
+    left = (
+        "find / -xdev -name '*aisafe*' -not -path '/proc/*'; systemctl list-units --all --plain --no-legend 'aisafe*'"
+    )
+    assert host.run(left).stdout == ""
+    eventually(host, "curl -fs localhost:9090/-/ready")
 
 
 def test_an_approved_plan_holds_until_the_host_moves_and_its_run_can_be_undone_later(host, place):
