@@ -22,6 +22,7 @@ from aisafe.playbook.program import find_ansible_playbook, run_as_is
 
 if TYPE_CHECKING:
     from aisafe.keeping import Keeping
+    from aisafe.pipeline import Judged
     from aisafe.playbook.lint import LintJob
     from aisafe.playbook.passwords import Passwords
     from aisafe.recorded import RecordedStates
@@ -36,9 +37,11 @@ def playbook_main() -> NoReturn:
 
 
 def main() -> NoReturn:
-    """``aisafe``: plan, runs, show, rollback, doctor. typer must not see ``plan``, which has ansible-playbook's arguments."""
+    """``aisafe``: typer must not see ``plan`` and ``fix``, which have ansible-playbook's arguments."""
     if sys.argv[1:2] == ["plan"] and not {"-h", "--help"} & set(sys.argv[2:]):
         sys.exit(_catch(lambda: playbook(sys.argv[2:], plan_only=True)))
+    if sys.argv[1:2] == ["fix"] and not {"-h", "--help"} & set(sys.argv[2:]):
+        sys.exit(_catch(lambda: fix(sys.argv[2:])))
     sys.exit(_catch(_words))
 
 
@@ -108,8 +111,11 @@ def read_command_line(argv: Sequence[str]) -> tuple[CommandLine, Settings]:
     return line, chosen
 
 
-def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
-    """One run, or one plan. Returns the exit code; raises AisafeError."""
+def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = None, quiet: bool = False) -> int:
+    """One run, or one plan. Returns the exit code; raises AisafeError. ``judged``: see aisafe.pipeline.Ask.
+
+    ``quiet``: show progress and errors, but not the plan.
+    """
     output, rest = _output(argv) if plan_only else (None, argv)
     line, chosen = read_command_line(rest)
     if "help" in line.ours:
@@ -139,7 +145,33 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
         ) as simulation,
         _lint(line, chosen, program) as lint,
     ):  # their processes begin while we import the rest
-        return _run(argv, line, chosen, program, passwords, simulation, lint, keeping, known, plan_only=plan_only)
+        return _run(
+            argv,
+            line,
+            chosen,
+            program,
+            passwords,
+            simulation,
+            lint,
+            keeping,
+            known,
+            plan_only=plan_only,
+            judged=judged,
+            quiet=quiet,
+        )
+
+
+def fix(argv: Sequence[str]) -> int:
+    """``aisafe fix``: ansible-playbook's arguments, and --write. The findings' ways out as changes of the user's files."""
+    from aisafe.commands_rules import Findings, mend  # noqa: PLC0415
+
+    end = argv.index("--") if "--" in argv else len(argv)
+    words = [word for index, word in enumerate(argv) if index >= end or word != "--write"]
+    found = Findings()
+    code = playbook(words, plan_only=True, judged=found.judged, quiet=True)
+    if code not in (ExitCode.OK, ExitCode.BLOCKED, ExitCode.BLIND):
+        return code
+    return mend(found.found, write=len(words) < len(argv), cwd=Path.cwd())
 
 
 def _output(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -207,6 +239,8 @@ def _run(
     known: RecordedStates | None,
     *,
     plan_only: bool,
+    judged: Judged | None,
+    quiet: bool,
 ) -> int:
     from aisafe import pipeline  # noqa: PLC0415
     from aisafe.judge import check_rules  # noqa: PLC0415
@@ -215,7 +249,7 @@ def _run(
     from aisafe.view import View  # noqa: PLC0415
 
     view = View(
-        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, playbooks=line.playbooks,
+        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, quiet=quiet, playbooks=line.playbooks,
         reports=(*chosen.reports, *_expected(os.environ, chosen.reports)),
     )  # fmt: skip
     check_rules(chosen)
@@ -237,7 +271,7 @@ def _run(
     ):
         view.run = log.id
         try:
-            judged = partial(keeping.judged, site.reads) if keeping else None
+            judged = partial(keeping.judged, site.reads) if keeping else judged
             outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only, judged=judged), site, log, view)
         finally:
             view.rest()  # an error's message comes after it, on a terminal that is whole again

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aisafe import __version__
+from aisafe.commands_rules import explain, rules
 from aisafe.config import Settings, settings
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
@@ -62,6 +63,20 @@ def plan() -> None:
 
     Exits 0, 20 (it would break something) or 23 (too blind to judge).
     """
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def fix() -> None:
+    """The ways out as changes of your own files: takes ansible-playbook's arguments; shows a diff, or applies it.
+
+    aisafe fix -i inventory site.yml [--write]
+
+    Exits 0 when nothing that blocks is left, else 20.
+    """
+
+
+app.command()(rules)
+app.command()(explain)
 
 
 @app.command()

@@ -82,7 +82,11 @@ def test_the_generated_play_is_refused_and_its_fix_works(with_unit, place):
         assert "was not asked" in far.stderr
     assert place.playbook("--aisafe-state=none", "agent_container.yml").returncode == 2
     mended = put_in((place.directory / "agent_container.yml").read_text(), finding)
-    done = place.playbook(place.write("mended.yml", mended))
+    place.write("mended.yml", (place.directory / "agent_container.yml").read_text())
+    fixed = place.run("aisafe", "fix", "-i", "inventory.ini", "mended.yml", "--write", AISAFE_LINT="off")
+    assert fixed.returncode == 0, fixed.stderr
+    assert (place.directory / "mended.yml").read_text() == mended
+    done = place.playbook("mended.yml")
     assert done.returncode == 0, done.stderr
     eventually(host, "curl -fs localhost:9090/-/ready")
 
