@@ -51,7 +51,7 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
     document = dict(
         docker, taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(), boot_id=boot_id(),
         hostname=os.uname().nodename, os=os_release(), root=os.geteuid() == 0, units=units, packages=installed,
-        users=users, groups=groups, spaces=room, listeners=_listeners(units, docker["containers"], blind),
+        users=users, groups=groups, spaces=room, **spaces.memory(), listeners=_listeners(units, docker["containers"], blind),
         blind_spots=blind, agent_checks=_agent_checks(blind, room), unfinished=unfinished(blind),
     )  # fmt: skip
     if args.get("files"):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
+from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.unitservices import unit_services
@@ -156,6 +157,7 @@ class PredictedHost:
             effects=tuple(self._effects),
             services=self.services(),
             claims=claims_of(self._effects),
+            asked=asked_of(self, self._effects),
             blind_spots=tuple(spots),
         )
 

@@ -182,7 +182,7 @@ class UnitFiles:
 
     def install_links(self, name: str) -> tuple[str, ...]:
         """The links that ``systemctl enable`` makes for ``name`` (systemd.unit(5), [Install] Section Options)."""
-        return tuple(self._install_links(name, self._sections(name)))
+        return tuple(self._install_links(name, self.sections(name)))
 
     def _install_links(self, name: str, merged: UnitFile) -> Iterator[str]:
         known = unitfile.specifiers(name, hostname=self._state.hostname)
@@ -193,8 +193,8 @@ class UnitFiles:
             yield f"{ADMIN_DIRECTORY}/{unitfile.expand(alias, known)}"
         for other in merged.words("Install", "Also"):
             if other != name:
-                yield from self._install_links(other, replace(self._sections(other), entries=tuple(
-                    entry for entry in self._sections(other).entries if entry.key != "Also")))  # fmt: skip
+                yield from self._install_links(other, replace(self.sections(other), entries=tuple(
+                    entry for entry in self.sections(other).entries if entry.key != "Also")))  # fmt: skip
 
     def readable(self, name: str) -> bool:
         """Whether the unit's file could be read to its end."""
@@ -203,9 +203,10 @@ class UnitFiles:
 
     def remains(self, name: str) -> bool:
         """RemainAfterExit= of a oneshot service."""
-        return self._sections(name).flag("Service", "RemainAfterExit")
+        return self.sections(name).flag("Service", "RemainAfterExit")
 
-    def _sections(self, name: str) -> UnitFile:
+    def sections(self, name: str) -> UnitFile:
+        """The unit's file and its drop-ins as they lie on the disk, merged; empty where there is none."""
         fragment = self._fragment(name)
         if fragment is None:
             return UnitFile()

@@ -12,7 +12,7 @@ from aisafe.effects.filetree import FileTree
 from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.serverconfig import Reader
-from aisafe.formats.unitfile import full_name
+from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
@@ -96,6 +96,10 @@ class UnitStore:
             certainty="certain" if certain else "possible", why=now.why or current.why, unread=current.unread,
             listening=now.listening,
         )  # fmt: skip
+
+    def sections(self, name: str) -> UnitFile:
+        """See :meth:`UnitFiles.sections`."""
+        return self._definitions.sections(name)
 
     def canonical(self, name: str) -> str:
         """The unit's own name: ``nginx`` is ``nginx.service``, ``sshd.service`` may be an alias of ``ssh.service``."""

@@ -11,6 +11,7 @@ import yaml
 
 from aisafe.formats.dockerrun import ContainerOrder, command_words, pair, volume
 from aisafe.formats.ports import PortSpec, address_of, parse_published, port_range
+from aisafe.formats.sizes import size_of
 from aisafe.model import Mount
 from aisafe.model.host import Protocol
 
@@ -196,6 +197,8 @@ def _service(name: str, data: Mapping[str, Any], problems: list[str]) -> Compose
         environment_files=tuple(_env_files(data.get("env_file"))),
         mounts=tuple(mount for mount in map(_volume, data.get("volumes") or []) if mount is not None),
         labels=_pairs(data.get("labels")),
+        memory_limit=size_of(data.get("mem_limit") or _resource(deploy, "limits")),
+        memory_reserved=size_of(data.get("mem_reservation") or _resource(deploy, "reservations")),
     )
     return ComposeService(
         name=name,
@@ -223,6 +226,14 @@ def _port(item: Any) -> tuple[PortSpec, ...]:
             address=address_of(str(item.get("host_ip") or "")), protocol=cast("Protocol", protocol),
         ),
     )  # fmt: skip
+
+
+def _resource(deploy: Any, kind: str) -> Any:
+    """Memory of ``deploy.resources`` (Compose Deploy Specification)."""
+    found = deploy
+    for key in ("resources", kind, "memory"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def _pairs(value: object) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from aisafe.formats.commandline import base_name
 from aisafe.formats.ports import PortSpec, parse_published
+from aisafe.formats.sizes import size_of
 from aisafe.model import Mount
 
 ENGINES: Final = ("docker", "podman", "nerdctl")
@@ -30,7 +31,7 @@ class ContainerOrder:
     """A container as something asks for it: ``docker run``, a Compose service, a module's arguments.
 
     ``command`` and ``entrypoint`` are None where the image decides. ``network_mode`` '' is the engine's default.
-    ``problems``: parts that could not be understood, so that more may be open than told.
+    Memory in bytes. ``problems``: parts that could not be understood, so that more may be open than told.
     """
 
     name: str = ""
@@ -47,6 +48,8 @@ class ContainerOrder:
     environment_files: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    memory_limit: int | None = None
+    memory_reserved: int | None = None
     removed_at_exit: bool = False
     replaces: bool = False
     only_create: bool = False
@@ -84,7 +87,7 @@ def parse(argv: tuple[str, ...]) -> ContainerOrder | None:
 
 _ALIASES: Final = {
     "-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-e": "--env", "-l": "--label", "--net": "--network",
-    "-d": "--detach",
+    "-d": "--detach", "-m": "--memory",
 }  # fmt: skip
 
 
@@ -140,6 +143,8 @@ def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) 
             ) if mount is not None
         ),
         labels=dict(pair(text) for text in given.get("--label", [])),
+        memory_limit=size_of(_last(given, "--memory")),
+        memory_reserved=size_of(_last(given, "--memory-reservation")),
         removed_at_exit=_last(given, "--rm") == "true",
         replaces=_last(given, "--replace") == "true",
         only_create=only_create,

@@ -2,7 +2,9 @@
 
 from aisafe.model.finding import Finding, Party, Severity, Verdict, When
 from aisafe.model.forecast import (
+    Absent,
     Action,
+    Asked,
     Certainty,
     Claim,
     Coverage,
@@ -37,9 +39,11 @@ from aisafe.model.run import Applied, CheckResult, Connection, HostOutcome, Host
 from aisafe.model.unknown import Unknown, is_unknown
 
 __all__ = [
+    "Absent",
     "Action",
     "Address",
     "Applied",
+    "Asked",
     "BlindKind",
     "BlindSpot",
     "Certainty",

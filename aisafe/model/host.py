@@ -232,6 +232,7 @@ class Unfinished:
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
+    ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
     ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
     """
 
@@ -251,6 +252,8 @@ class HostState:
     users: Mapping[str, User] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     spaces: tuple[Space, ...] = ()
+    memory_total: int | None = None
+    swap_total: int | None = None
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
     blind_spots: tuple[BlindSpot, ...] = ()
