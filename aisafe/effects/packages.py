@@ -257,30 +257,3 @@ def _guessed(host: PredictedHost) -> str:
         if kin & family:
             return manager
     return ""
-
-
-@understood("ansible.builtin.pip", kind="package", action="install")
-def pip(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    """Python packages are not among what the host told, so that each is possible; the path of a virtualenv is known."""
-    venv = args.text("virtualenv")
-    paths: tuple[str, ...] = (remote_path(venv, call=call, host=host),) if venv is not None else ()
-    names = args.words("name") or tuple(filter(None, (args.text("requirements"),)))
-    action: Action = "remove" if args.text("state") == "absent" else "install"
-    new = bool(paths) and host.file(paths[0]).exists is False
-    certainty: Certainty = "certain" if new and action == "install" else "possible"
-    why = "" if certainty == "certain" else "which Python packages are there already"
-    effects = tuple(
-        Effect(
-            kind="package",
-            action=action,
-            name=f"python {name}",
-            task=call.task,
-            certainty=certainty,
-            why=why,
-            paths=paths,
-        )
-        for name in names
-    )
-    if new:
-        effects = (*host.make_directory(call, paths[0], mode=0o755), *effects)
-    return Result(effects=effects, changed=changed_by(effects))

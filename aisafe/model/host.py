@@ -200,7 +200,7 @@ class Space:
 
 
 BlindKind = Literal[
-    "host", "listener", "unit", "container", "package", "file", "user", "facts", "space", "include", "inventory"
+    "host", "listener", "unit", "container", "package", "file", "user", "facts", "space", "firewall", "include", "inventory",
 ]
 
 
@@ -232,7 +232,8 @@ class Unfinished:
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
-    ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
+    ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
+    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
     """
 
     host: str
@@ -251,6 +252,7 @@ class HostState:
     users: Mapping[str, User] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     spaces: tuple[Space, ...] = ()
+    firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
     blind_spots: tuple[BlindSpot, ...] = ()

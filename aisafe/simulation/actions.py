@@ -111,8 +111,12 @@ class ModelledAction:
             "failed": False,
             OPEN: executor.rest(),
         }
-        if result.facts:
-            answer["ansible_facts"] = dict(result.facts)
+        facts = dict(result.facts)
+        if result.untold:
+            scene.moment.untold[host] = f"{scene.moment.ref} ({result.untold}) may set"
+            facts[OPEN] = Unknown(f"what {scene.moment.untold[host]}")
+        if facts:
+            answer["ansible_facts"] = facts
         return answer
 
 
