@@ -20,9 +20,9 @@ from aisafe.config import Settings, settings
 from aisafe.errors import ExitCode, UsageError
 from aisafe.guard import roll_back
 from aisafe.model import Connection, HostResult, HostState
-from aisafe.playbook.apply import find_ansible_playbook
 from aisafe.playbook.commandline import parse
 from aisafe.playbook.passwords import Passwords, ask_all
+from aisafe.playbook.program import find_ansible_playbook
 from aisafe.reports import View as RunView
 from aisafe.reports.terminal import clean, render
 from aisafe.runs import RunRecord, RunStore

@@ -13,6 +13,7 @@ from aisafe.model.forecast import (
     Note,
     NoteKind,
     Service,
+    TaskMark,
     TaskRef,
 )
 from aisafe.model.host import (
@@ -69,6 +70,7 @@ __all__ = [
     "Socket",
     "Space",
     "Target",
+    "TaskMark",
     "TaskRef",
     "TaskResult",
     "Unfinished",

@@ -97,6 +97,14 @@ class Claim:
     task: TaskRef
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TaskMark:
+    """A task as it was run on one host, with a salted digest of all that it was given (one for each loop item)."""
+
+    task: TaskRef
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How much of the run was foreseen on one host, in tasks (a looped task counts once).
@@ -130,7 +138,7 @@ class Note:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
-    run, as predicted at its end."""
+    run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared."""
 
     host: str
     coverage: Coverage = Coverage()
@@ -138,6 +146,7 @@ class HostForecast:
     services: tuple[Service, ...] = ()
     claims: tuple[Claim, ...] = ()
     blind_spots: tuple[BlindSpot, ...] = ()
+    marks: tuple[TaskMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

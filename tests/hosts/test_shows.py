@@ -285,9 +285,18 @@ def test_the_record_tells_every_stage(host, place):
     assert "confirmed" in shown.stdout + shown.stderr
 
 
-def test_a_confirmed_run_can_be_rolled_back_later(host, place):
+def test_an_approved_plan_holds_until_the_host_moves_and_its_run_can_be_undone_later(host, place):
     before = observe(host)
-    assert place.playbook("agent_unit.yml").returncode == 0
+    made = place.run("aisafe", "plan", "-i", "inventory.ini", "-o", "plan.json", "agent_unit.yml", AISAFE_LINT="off")
+    assert made.returncode == 0, made.stderr
+    host.run("systemctl disable cron.service")
+    stale = place.playbook("--aisafe-plan=plan.json", "agent_unit.yml")
+    assert stale.returncode == 25, stale.stderr
+    assert f"{host.name}: unit cron.service has changed (running, enabled -> running, disabled)" in stale.stderr
+    host.run("systemctl enable cron.service")
+    same(before, host)
+    done = place.playbook("--aisafe-plan=plan.json", "agent_unit.yml")
+    assert done.returncode == 0, done.stderr
     done = place.run("aisafe", "rollback", "last")
     assert done.returncode == 0, done.stderr
     same(before, host)
