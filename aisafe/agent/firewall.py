@@ -6,6 +6,7 @@ up to date with its containers: they are left alone, in the places where they ar
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, Dict, List
 
@@ -44,10 +45,8 @@ def told() -> dict[str, list[str]]:
                 for line in ["-P " + head, *rules]
             ]  # fmt: skip
     if command.find("firewall-cmd"):
-        try:
+        with contextlib.suppress(command.CommandFailed):  # it does not run
             found["firewalld"] = command.run(["firewall-cmd", "--list-all-zones"], timeout=20).splitlines()
-        except command.CommandFailed:
-            pass  # it does not run
     return found
 
 

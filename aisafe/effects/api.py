@@ -128,18 +128,24 @@ def model_of(name: str) -> Model | None:
     return found or next((function for pattern, function in _FAMILIES if pattern.fullmatch(name)), None)
 
 
+def qualified(module: str) -> str:
+    """The name under which models are registered."""
+    name = module.replace("ansible.legacy.", "ansible.builtin.", 1)
+    return name if "." in name else f"ansible.builtin.{name}"
+
+
 def predict(call: Call, host: PredictedHost) -> Result:
     """What the task does to ``host``, which changes accordingly. A module without a model yields an opaque result.
 
     A model that raises is a bug: it is reported as opaque with the reason, never as 'nothing happens'.
     """
-    name = call.module.replace("ansible.legacy.", "ansible.builtin.", 1)
-    if "." not in name:
-        name = f"ansible.builtin.{name}"
+    name = qualified(call.module)
     found = model_of(name)
     if found is None:
         nothing = host.opaque(call, f"no model for module {name}")
-        return replace(nothing, untold=f"{name}, which has no model")
+        return (
+            nothing if name.startswith("ansible.builtin.") else replace(nothing, untold=f"{name}, which has no model")
+        )
     try:
         return host.record(call, found(call, host))
     except Exception as error:  # a crash of a model must count against going on, whatever it is

@@ -40,7 +40,9 @@ def archive(call: Call, host: PredictedHost, args: Arguments) -> Result:
             effects += host.files.disturb(call, path, "whether the archive is the same")
     else:
         ending = args.word("format", default="gz")
-        effects += tuple(one for source in sources for one in host.files.disturb(call, f"{source}.{ending}", "the archive"))
+        effects += tuple(
+            one for source in sources for one in host.files.disturb(call, f"{source}.{ending}", "the archive")
+        )
     if args.flag("remove"):
         for source in sources:
             if set("*?[") & set(source):
@@ -90,7 +92,9 @@ def patch(call: Call, host: PredictedHost, args: Arguments) -> Result:
         path = remote_path(args.need("dest", "originalfile"), call=call, host=host)
         effects = host.files.disturb(call, path, "whether the patch is applied already")
         return _done(effects + (backup(call, path) if args.flag("backup") else ()))
-    return _done(below(call, remote_path(args.need("basedir"), call=call, host=host), "whether the patch is applied already"))
+    return _done(
+        below(call, remote_path(args.need("basedir"), call=call, host=host), "whether the patch is applied already")
+    )
 
 
 @understood("ansible.posix.synchronize", kind="file")
@@ -98,15 +102,39 @@ def synchronize(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """rsync(1): files below ``dest`` on the host; ``mode: pull`` writes on the controller."""
     if args.word("mode", default="push") == "pull":
         return Result(changed=None)
-    dest = remote_path(args.need("dest").partition("::")[0], call=call, host=host)
+    written = args.need("dest").partition("::")[0]
+    dest = remote_path(written, call=call, host=host)
     source = args.text("src") or ""
-    place = dest if source.endswith("/") or not source else posixpath.join(dest, posixpath.basename(source))
-    effects = host.make_directory(call, dest) if host.file(dest).kind == "absent" and source.endswith("/") else ()
-    gone = "; what is not in the source is deleted" if args.flag("delete") else ""
-    return _done((*effects, *below(call, place, f"how the files of {source or 'the source'} differ{gone}")))
+    single = isinstance(call.source, tuple) and len(call.source) == 1 and not call.source[0].name
+    into = not source.endswith("/") and not (
+        single and not written.endswith("/") and host.file(dest).kind != "directory"
+    )
+    place = posixpath.join(dest, posixpath.basename(source)) if into else dest
+    if not isinstance(call.source, tuple) or any(args.given(key) for key in _PARTIAL):
+        effects = host.make_directory(call, dest) if host.file(dest).kind == "absent" and source.endswith("/") else ()
+        return _done((*effects, *below(call, place, f"how the files of {source or 'the source'} differ")))
+    host.prefetch(posixpath.join(place, part.name).rstrip("/") for part in call.source)
+    effects = host.make_directory(call, posixpath.dirname(place) if single else place)
+    for part in call.source:
+        path = posixpath.join(place, part.name).rstrip("/")
+        if part.directory:
+            effects += host.make_directory(call, path, mode=part.mode)
+        else:
+            effects += host.put(call, path, content=part.content, mode=part.mode)
+    if args.flag("delete"):
+        effects += below(call, place, "what is there and not in the source is deleted")
+    return Result(effects=effects, changed=True if changed_by(effects) else None)
 
 
-@understood("community.general.maven_artifact", "community.general.jenkins_plugin", "community.general.ipa_getkeytab", kind="file")
+_PARTIAL = ("rsync_opts", "link_dest", "existing_only", "dirs", "recursive", "perms", "archive")
+
+
+@understood(
+    "community.general.maven_artifact",
+    "community.general.jenkins_plugin",
+    "community.general.ipa_getkeytab",
+    kind="file",
+)
 def fetched(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """A file from a server."""
     short = call.module.rpartition(".")[2]
@@ -145,7 +173,9 @@ def plugin(call: Call, host: PredictedHost, args: Arguments) -> Result:
         return Result(changed=False)
     if gone:
         return _done(host.remove(call, path))
-    return _done(host.make_directory(call, path) if there is False else host.files.disturb(call, path, "which version is there"))
+    return _done(
+        host.make_directory(call, path) if there is False else host.files.disturb(call, path, "which version is there")
+    )
 
 
 @understood("ansible.posix.acl", "community.general.capabilities", "community.general.xattr", kind="file")

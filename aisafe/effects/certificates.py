@@ -1,4 +1,4 @@
-"""community.crypto: keys, requests, certificates. What is made anew is random; what is there is read, and left when it is as asked.
+"""community.crypto: keys, requests, certificates. What is made anew is random; what is there is left when it is as asked.
 
 Source: the modules' documentation (``regenerate``, ``force``, ``remaining_days``).
 """
@@ -49,11 +49,15 @@ def _made(
                   values={"filename": path})  # fmt: skip
 
 
-def _renewed(call: Call, host: PredictedHost, args: Arguments, path: str, what: str, *, mode: str | None = None) -> Result:
+def _renewed(
+    call: Call, host: PredictedHost, args: Arguments, path: str, what: str, *, mode: str | None = None
+) -> Result:
     """Certainly made anew: other bytes than those that are there."""
     made = _made(call, host, args, path, Unknown(what), mode=mode)
     effect = Effect(kind="file", action="change", name=path, task=call.task, detail=what, paths=(path,))
-    return Result(effects=made.effects if host.file(path).kind == "absent" else (effect,), changed=True, values=made.values)
+    return Result(
+        effects=made.effects if host.file(path).kind == "absent" else (effect,), changed=True, values=made.values
+    )
 
 
 def _removed(call: Call, host: PredictedHost, path: str) -> Result:
@@ -72,7 +76,10 @@ def _content(host: PredictedHost, path: str) -> bytes | None:
 
 @understood("community.crypto.openssl_privatekey", kind="file")
 def openssl_privatekey(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    path, regenerate = remote_path(args.need("path"), call=call, host=host), args.word("regenerate", default="full_idempotence")
+    path, regenerate = (
+        remote_path(args.need("path"), call=call, host=host),
+        args.word("regenerate", default="full_idempotence"),
+    )
     if args.word("state", default="present") == "absent":
         return _removed(call, host, path)
     there = host.file(path, follow=True).exists
@@ -134,11 +141,16 @@ def openssl_csr(call: Call, host: PredictedHost, args: Arguments) -> Result:
     found = pem.request(content) if content is not None else None
     if found is None or key is None or set(call.args) - _PLAIN - set(_ALIASES):
         return _unsure(call, host, path, "whether the request is as asked")
-    wanted = {oid: args.text(name, *(short for short, long in _ALIASES.items() if long == name)) for name, oid in _SUBJECT.items()}
+    wanted = {
+        oid: args.text(name, *(short for short, long in _ALIASES.items() if long == name))
+        for name, oid in _SUBJECT.items()
+    }
     subject = {(oid, value) for oid, value in wanted.items() if value is not None}
     same = set(found.subject) == subject and found.names == _names(args) and found.public == key
     same = same and set(found.extensions) <= {"2.5.29.17"}
-    return _kept(call, host, args, path) if same else _renewed(call, host, args, path, "a new certificate signing request")
+    return (
+        _kept(call, host, args, path) if same else _renewed(call, host, args, path, "a new certificate signing request")
+    )
 
 
 def _names(args: Arguments) -> frozenset[str]:
@@ -267,11 +279,15 @@ def acme_certificate(call: Call, host: PredictedHost, args: Arguments) -> Result
     content = _content(host, places[0]) if places else None
     found = pem.certificate(content) if content is not None else None
     left = args.number("remaining_days")
-    if found is not None and found.not_after is not None and not args.flag("force"):
-        if found.not_after - host.state.taken_at > timedelta(days=(10 if left is None else left) + 1):
-            return Result(changed=False)
+    enough = timedelta(days=(10 if left is None else left) + 1)
+    good = found is not None and found.not_after is not None and found.not_after - host.state.taken_at > enough
+    if good and not args.flag("force"):
+        return Result(changed=False)
     why = "what the authority answers"
-    effects: Sequence[Effect] = (act(call, why=""), *(one for place in places for one in host.files.disturb(call, place, why)))
+    effects: Sequence[Effect] = (
+        act(call, why=""),
+        *(one for place in places for one in host.files.disturb(call, place, why)),
+    )
     return Result(effects=tuple(effects), changed=None)
 
 
@@ -286,7 +302,9 @@ def container(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if args.word("state", default="present") == "absent":
         return _removed(call, host, path)
     if host.file(path, follow=True).exists is False:
-        return _made(call, host, args, path, Unknown("what it is made of"), mode="0400" if "pkcs12" in call.module else None)
+        return _made(
+            call, host, args, path, Unknown("what it is made of"), mode="0400" if "pkcs12" in call.module else None
+        )
     return _unsure(call, host, path, "whether it is as asked")
 
 

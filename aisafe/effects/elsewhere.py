@@ -54,7 +54,18 @@ _READS = re.compile(
 _IDENTITY = ("name", "kind", "db", "database", "login_db", "role", "user", "username", "namespace", "release_name", "vmid",
              "pod", "host_name", "queue", "vhost", "zone", "record", "key", "to", "channel", "room", "path", "src")  # fmt: skip
 _READING_SQL = re.compile(r"\s*(show|explain(?!\s+analy[sz]e)|select(?!.*\binto\b))\b[^;]*;?\s*", re.I | re.S)
-_PURE = {"count", "version", "now", "max", "min", "coalesce", "current_database", "current_setting", "pg_is_in_recovery", "in"}
+_PURE = {
+    "count",
+    "version",
+    "now",
+    "max",
+    "min",
+    "coalesce",
+    "current_database",
+    "current_setting",
+    "pg_is_in_recovery",
+    "in",
+}
 
 
 @family(rf"{_LOOKS}(({_COLLECTIONS})\.\w+|community\.general\.({_GENERAL}))")
@@ -62,7 +73,9 @@ def elsewhere(call: Call, host: PredictedHost) -> Result:
     """Something on another system, or in a database: never undone by a restore of the host."""
     if _READS.fullmatch(call.module) or _only_queries(call):
         return Result(changed=False)
-    return Result(effects=(act(call, why="" if _ALWAYS.fullmatch(call.module) else "what is there already"),), changed=None)
+    return Result(
+        effects=(act(call, why="" if _ALWAYS.fullmatch(call.module) else "what is there already"),), changed=None
+    )
 
 
 def act(call: Call, *, why: str, action: Action = "run") -> Effect:
@@ -80,7 +93,9 @@ def _named(call: Call) -> str:
     given = [call.args.get(key) for key in _IDENTITY]
     if isinstance(definition := call.args.get("definition", call.args.get("resource_definition")), dict):
         given += [definition.get("kind"), (definition.get("metadata") or {}).get("name")]
-    words = [str(value) for value in given if isinstance(value, str | int) and not isinstance(value, bool) and str(value)]
+    words = [
+        str(value) for value in given if isinstance(value, str | int) and not isinstance(value, bool) and str(value)
+    ]
     words = [plain_url(word) if "://" in word else word for word in dict.fromkeys(words)]
     state = call.args.get("state")
     said = [str(state)] if isinstance(state, str) and state != "present" else []
@@ -138,7 +153,11 @@ def postgresql_pg_hba(call: Call, host: PredictedHost, args: Arguments) -> Resul
     present = args.word("state", default="present") == "present"
     keys = ("contype", "databases", "users", "source", "method", "options")
     if text is not None and not args.given("rules", "netmask") and not any(is_unknown(args.raw(key)) for key in keys):
-        words = [args.word("contype", default="host"), args.word("databases", default="all"), args.word("users", default="all")]
+        words = [
+            args.word("contype", default="host"),
+            args.word("databases", default="all"),
+            args.word("users", default="all"),
+        ]
         words += [args.word("source", "address", default="samehost")] if words[0] != "local" else []
         lines = [line.partition("#")[0].split() for line in text.splitlines()]
         method = [args.word("method", default="md5")]
@@ -149,7 +168,9 @@ def postgresql_pg_hba(call: Call, host: PredictedHost, args: Arguments) -> Resul
     return Result(effects=host.files.disturb(call, path, "how the module orders the rules"), changed=None)
 
 
-@understood("kubernetes.core.helm_repository", "kubernetes.core.helm_plugin", "kubernetes.core.helm_registry_auth", kind="file")
+@understood(
+    "kubernetes.core.helm_repository", "kubernetes.core.helm_plugin", "kubernetes.core.helm_registry_auth", kind="file"
+)
 def helm_settings(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """helm's own settings in the home of the user it runs as (Helm documentation, "helm": HELM_CONFIG_HOME)."""
     known = {"helm_repository": ".config/helm/repositories.yaml", "helm_plugin": ".local/share/helm/plugins",

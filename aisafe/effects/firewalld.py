@@ -1,7 +1,7 @@
 """ansible.posix.firewalld: what a zone lets in, in its file (permanent) and in the running daemon (immediate).
 
-Sources: firewalld.zone(5), firewalld.conf(5), firewall-cmd(1), module documentation. An effect's name is the firewall-cmd command that
-does the same.
+Sources: firewalld.zone(5), firewalld.conf(5), firewall-cmd(1), module documentation. An effect's name is the firewall-cmd
+command that does the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ _LISTED = {"service": "services", "port": "ports", "protocol": "protocols", "sou
            "icmp_block": "icmp-blocks", "masquerade": "masquerade", "forward": "forward",
            "icmp_block_inversion": "icmp-block-inversion", "target": "target"}  # fmt: skip
 _YES = ("masquerade", "forward", "icmp_block_inversion")
-_SHIPPED = ("ssh", "dhcpv6-client", "cockpit", "mdns", "samba-client", "ipp-client", "default")  # what new zones may hold
+_SHIPPED = (
+    "ssh",
+    "dhcpv6-client",
+    "cockpit",
+    "mdns",
+    "samba-client",
+    "ipp-client",
+    "default",
+)  # what new zones may hold
 _FOLDERS = ("/etc/firewalld/zones", "/usr/lib/firewalld/zones")
 
 

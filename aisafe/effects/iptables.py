@@ -142,7 +142,8 @@ def rule_words(args: Arguments) -> list[str]:
             values = args.words(name)
             if values:
                 state = name == "ctstate" and "state" in matches and "conntrack" not in matches
-                words += _match(option, matches, "state" if state else "") + ["--state" if state else option, ",".join(values)]
+                words += _match(option, matches, "state" if state else "")
+                words += ["--state" if state else option, ",".join(values)]
         elif (value := args.text(name)) is not None:
             words += _match(option, matches, "") + _negated(option, value)
             words += args.words("match_set_flags") if name == "match_set" else []
@@ -194,7 +195,9 @@ def _parsed(line: str) -> Rule:
             found[option] = _network(found[option])
     if "--ctstate" in found:
         found["--ctstate"] = ",".join(sorted(found["--ctstate"].upper().split(",")))
-    found["-m"] = " ".join(sorted(set(found.get("-m", "").split()) - {found.get("-p", ""), *_MATCHES.values(), "state"}))
+    found["-m"] = " ".join(
+        sorted(set(found.get("-m", "").split()) - {found.get("-p", ""), *_MATCHES.values(), "state"})
+    )
     return {key: value for key, value in found.items() if (key, value) not in _DEFAULTS and (key, value) != ("-m", "")}
 
 

@@ -50,8 +50,7 @@ def sysctl(call: Call, host: PredictedHost, args: Arguments) -> Result:
     before = text_of(host, path)
     if unknown or isinstance(before, Unknown):
         why = unknown.why if unknown else str(getattr(before, "why", ""))
-        effects = (*host.files.disturb(call, path, why), kernel_effect(call, name, why=why))
-        return Result(effects=effects, changed=None)
+        return Result(effects=(*host.files.disturb(call, path, why), kernel_effect(call, name, why=why)), changed=None)
     value = _value(args.raw("value", "val")) if present else ""
     lines, old = _fixed(before.splitlines(), name, value, present=present)
     touched = old != value if present else old is not None and old != ""
@@ -132,7 +131,9 @@ def _loaded(host: PredictedHost, name: str) -> bool | None:
     built = host.file(f"/lib/modules/{host.state.os.get('kernel', '')}/modules.builtin", follow=True)
     if built.exists is False:
         return False
-    return None if built.text is None else any(line.rstrip().endswith(f"/{name}.ko") for line in built.text.splitlines())
+    return (
+        None if built.text is None else any(line.rstrip().endswith(f"/{name}.ko") for line in built.text.splitlines())
+    )
 
 
 def _persistent(call: Call, host: PredictedHost, args: Arguments, name: str, *, present: bool) -> Iterator[Effect]:
@@ -250,7 +251,7 @@ def sefcontext(call: Call, host: PredictedHost, args: Arguments) -> Result:
     present = args.word("state", default="present") == "present"
     if isinstance(text, str):
         lines = [line.split() for line in text.splitlines() if line.split()[:1] == [target]]
-        if present and any(f":{kind}:" in line[-1] for line in lines) or (not present and not lines):
+        if (present and any(f":{kind}:" in line[-1] for line in lines)) or (not present and not lines):
             return Result(changed=False)
     return Result(effects=host.files.disturb(call, path, "how semanage writes it"), changed=None)
 
@@ -273,5 +274,3 @@ def seport(call: Call, host: PredictedHost, args: Arguments) -> Result:
 @understood("community.general.selinux_permissive", "community.general.selogin", kind="file")
 def semanage(call: Call, host: PredictedHost, args: Arguments) -> Result:
     return Result(effects=host.files.disturb(call, _STORE, "what the policy store holds"), changed=None)
-
-

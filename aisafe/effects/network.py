@@ -1,4 +1,4 @@
-"""community.general.nmcli and its kin: how the host is reached. What runs now is changed at once, and not undone by files alone."""
+"""community.general.nmcli and its kin: how the host is reached. What runs now is changed at once; files alone do not undo it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _SETTINGS = {"type": ("connection", "type"), "ifname": ("connection", "interface
 _NEUTRAL = {"conn_name", "state", "autoconnect", "ip4", "dns4", *_SETTINGS}
 
 
-def network_effect(call: Call, command: str, *, action: Action = "change", why: str = "", paths: tuple[str, ...] = ()) -> Effect:
+def network_effect(
+    call: Call, command: str, *, action: Action = "change", why: str = "", paths: tuple[str, ...] = ()
+) -> Effect:
     """The host's own network is set up anew: kind command, named as the tool's command line."""
     return Effect(
         kind="command", action=action, name=HIDDEN if call.no_log else command, task=call.task,
@@ -47,7 +49,9 @@ def nmcli(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if found.exists is False and _classic(host, name) is False:
         return _one(network_effect(call, f"nmcli con add con-name {name}", action="create", paths=(PROFILES,)))
     why = "whether the connection is as asked"
-    return _one(network_effect(call, f"nmcli con modify {name}", why=why, paths=(PROFILES, "/etc/sysconfig/network-scripts")))
+    return _one(
+        network_effect(call, f"nmcli con modify {name}", why=why, paths=(PROFILES, "/etc/sysconfig/network-scripts"))
+    )
 
 
 def _one(effect: Effect) -> Result:
@@ -81,12 +85,18 @@ def _same(text: str, args: Arguments, given: Any) -> bool:
     for name, place in _SETTINGS.items():
         if args.given(name) and found.get(place) != args.text(name):
             return False
-    addresses = [value.partition(",")[0] for (part, key), value in found.items() if part == "ipv4" and key.startswith("address")]
+    addresses = [
+        value.partition(",")[0] for (part, key), value in found.items() if part == "ipv4" and key.startswith("address")
+    ]
     if args.given("ip4") and sorted(addresses) != sorted(args.words("ip4")):
         return False
-    if args.given("dns4") and [one for one in found.get(("ipv4", "dns"), "").split(";") if one] != list(args.words("dns4")):
+    if args.given("dns4") and [one for one in found.get(("ipv4", "dns"), "").split(";") if one] != list(
+        args.words("dns4")
+    ):
         return False
-    return found.get(("connection", "autoconnect"), "true") == ("true" if args.flag("autoconnect", default=True) else "false")
+    return found.get(("connection", "autoconnect"), "true") == (
+        "true" if args.flag("autoconnect", default=True) else "false"
+    )
 
 
 @understood("community.general.ip_netns", kind="command", action="change")

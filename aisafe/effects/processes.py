@@ -14,10 +14,11 @@ from aisafe.effects.programs_host import reboot
 from aisafe.model import Action, Effect
 
 _VERBS: dict[str, Action] = {
-    "started": "start", "restarted": "restart", "stopped": "stop", "reloaded": "reload", "signalled": "reload", "present": "create",
-    "absent": "remove", "monitored": "enable", "unmonitored": "disable", "killed": "stop", "once": "start", "online": "start",
-    "offline": "stop", "restart": "restart", "enabled": "enable", "disabled": "disable", "running": "start", "shutdown": "stop",
-    "paused": "stop", "destroyed": "remove", "frozen": "stop", "active": "start", "inactive": "stop", "undefined": "remove",
+    "started": "start", "once": "start", "online": "start", "running": "start", "active": "start", "restarted": "restart",
+    "restart": "restart", "stopped": "stop", "killed": "stop", "offline": "stop", "shutdown": "stop", "paused": "stop",
+    "frozen": "stop", "inactive": "stop", "reloaded": "reload", "signalled": "reload", "present": "create",
+    "absent": "remove", "destroyed": "remove", "undefined": "remove", "monitored": "enable", "enabled": "enable",
+    "unmonitored": "disable", "disabled": "disable",
 }  # fmt: skip
 
 
@@ -76,7 +77,8 @@ def shutdown(call: Call, host: PredictedHost, args: Arguments) -> Result:
 @understood(
     "community.general.django_manage", "community.general.django_command", "community.general.django_loaddata",
     "community.general.django_createcachetable", "community.general.aerospike_migrations", "community.general.puppet",
-    "community.general.jboss", "community.general.haproxy", "community.general.icinga2_feature", "community.general.apache2_mod_proxy",
+    "community.general.jboss", "community.general.haproxy", "community.general.icinga2_feature",
+    "community.general.apache2_mod_proxy",
     kind="command", action="run",
 )  # fmt: skip
 def application(call: Call, host: PredictedHost, args: Arguments) -> Result:

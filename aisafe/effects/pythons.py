@@ -63,7 +63,9 @@ def pip(call: Call, host: PredictedHost, args: Arguments) -> Result:
         tops = (posixpath.join(path, "lib"), posixpath.join(path, "lib64"))
         if host.file(posixpath.join(path, "bin/activate"), follow=True).exists is False:
             effects += host.make_directory(call, path, mode=0o755)
-            effects += host.put(call, posixpath.join(path, "bin/activate"), content=b"", mode=0o644, detail="a new virtualenv")
+            effects += host.put(
+                call, posixpath.join(path, "bin/activate"), content=b"", mode=0o644, detail="a new virtualenv"
+            )
     elif args.text("extra_args") and "--user" in args.need("extra_args"):
         tops = (posixpath.join(home(call.become_user, host=host, text="~"), ".local/lib"),)
     folders = site_packages(host, tops)
@@ -72,7 +74,9 @@ def pip(call: Call, host: PredictedHost, args: Arguments) -> Result:
     there = None if there is None else {**there, **kept.get(path, {})}
     specs = list(args.words("name")) or [f"-r {listed}"]
     if listed is not None and (lines := _required(call, host, args, listed)) is not None:
-        specs = [*args.words("name"), *lines] if there is not None and all(_met(line, there) for line in lines) else specs
+        specs = (
+            [*args.words("name"), *lines] if there is not None and all(_met(line, there) for line in lines) else specs
+        )
     for spec in specs:
         effects += tuple(_one(call, spec, there, kept.setdefault(path, {}), state=state, path=path, new=bool(effects)))
     return Result(effects=effects, changed=changed_by(effects), values={"virtualenv": path} if path else {})
@@ -80,7 +84,9 @@ def pip(call: Call, host: PredictedHost, args: Arguments) -> Result:
 
 def _required(call: Call, host: PredictedHost, args: Arguments, listed: str) -> list[str] | None:
     """The lines of a requirements file on the host; None where it is not known or goes beyond names and versions."""
-    text = host.file(remote_path(posixpath.join(args.text("chdir") or "/", listed), call=call, host=host), follow=True).text
+    text = host.file(
+        remote_path(posixpath.join(args.text("chdir") or "/", listed), call=call, host=host), follow=True
+    ).text
     if text is None:
         return None
     lines = [line.partition(" #")[0].strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -129,10 +135,14 @@ def pipx(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """One folder an application in PIPX_HOME/venvs (pipx documentation, "How pipx works")."""
     state, name = args.word("state", default="install"), args.text("name")
     if name is None:
-        effect = package_effect(call, "upgrade", "python applications of pipx", certainty="possible", why="which there are")
+        effect = package_effect(
+            call, "upgrade", "python applications of pipx", certainty="possible", why="which there are"
+        )
         return Result(effects=(effect,), changed=None)
     own = home(call.become_user, host=host, text="~")
-    tops = ("/opt/pipx/venvs",) if args.flag("global") else (f"{own}/.local/share/pipx/venvs", f"{own}/.local/pipx/venvs")
+    tops = (
+        ("/opt/pipx/venvs",) if args.flag("global") else (f"{own}/.local/share/pipx/venvs", f"{own}/.local/pipx/venvs")
+    )
     found = [host.file(posixpath.join(top, name)).exists for top in tops]
     there = True if True in found else None if None in found else False
     if (state in ("install", "present") and there) or (state in ("uninstall", "absent") and there is False):
@@ -140,8 +150,10 @@ def pipx(call: Call, host: PredictedHost, args: Arguments) -> Result:
     action: Action = "remove" if state in ("uninstall", "absent", "uninject") else "install" if not there else "upgrade"
     plain = state in ("install", "present", "uninstall", "absent")
     sure: Certainty = "certain" if there is not None and plain else "possible"
-    effects = (
-        package_effect(call, action, f"pipx {name}", certainty=sure, why="" if sure == "certain" else "what is there already"),
+    effects: tuple[Effect, ...] = (
+        package_effect(
+            call, action, f"pipx {name}", certainty=sure, why="" if sure == "certain" else "what is there already"
+        ),
     )
     if sure == "certain":
         place = posixpath.join(tops[0], name)

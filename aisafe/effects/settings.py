@@ -30,14 +30,20 @@ def done(effects: tuple[Effect, ...], **values: Any) -> Result:
 @understood("community.general.sudoers", kind="file")
 def sudoers(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """One file of one rule in sudoers.d (sudoers(5)), mode 0440."""
-    path = remote_path(posixpath.join(args.text("sudoers_path") or "/etc/sudoers.d", args.need("name")), call=call, host=host)
+    path = remote_path(
+        posixpath.join(args.text("sudoers_path") or "/etc/sudoers.d", args.need("name")), call=call, host=host
+    )
     if args.word("state", default="present") == "absent":
         return done(host.remove(call, path))
     if not args.given("commands"):
         raise BadArgument("state is present but all of the following are missing: commands")
     owner = args.text("user") or f"%{args.need('group')}"
     runas = f"({args.text('runas')})" if args.given("runas") else ""
-    tags = "NOEXEC:" * args.flag("noexec") + "NOPASSWD:" * args.flag("nopassword", default=True) + "SETENV:" * args.flag("setenv")
+    tags = (
+        "NOEXEC:" * args.flag("noexec")
+        + "NOPASSWD:" * args.flag("nopassword", default=True)
+        + "SETENV:" * args.flag("setenv")
+    )
     line = f"{owner} {args.word('host', default='ALL')}={runas}{tags} {', '.join(args.words('commands'))}\n"
     return done(write(call, host, Arguments({"mode": "0440"}), path, line.encode()))
 
@@ -66,7 +72,8 @@ def pam_limits(call: Call, host: PredictedHost, args: Arguments) -> Result:
                 new = _limit(value, fields[3], larger=larger, smaller=smaller)
                 if new != fields[3]:
                     comment = f"\t#{comment}" if comment else ""
-                    line = "\t".join([*key, new]) + f"{comment}\n"
+                    lines.append("\t".join([*key, new]) + f"{comment}\n")
+                    continue
             lines.append(line)
         if not found:
             lines.append("\t".join([*key, value]) + (f"\t#{comment}" if comment else "") + "\n")
@@ -110,7 +117,9 @@ def yum_repository(call: Call, host: PredictedHost, args: Arguments) -> Result:
     before = text_of(host, path)
     unknown = next((value for key, value in call.args.items() if key != "password" and is_unknown(value)), None)
     if isinstance(before, Unknown) or unknown is not None:
-        return done(host.files.disturb(call, path, before.why if isinstance(before, Unknown) else "a part of the source"))
+        return done(
+            host.files.disturb(call, path, before.why if isinstance(before, Unknown) else "a part of the source")
+        )
     repos = configparser.RawConfigParser()
     try:
         repos.read_string(before)
@@ -194,8 +203,13 @@ def git_config(call: Call, host: PredictedHost, args: Arguments) -> Result:
     absent = args.word("state", default="present") == "absent" or args.flag("unset")
     if not absent and not args.text("value"):
         raise BadArgument("If state=present, a value must be specified.")
-    where = {"system": "/etc/gitconfig", "global": posixpath.join(home(call.become_user, host=host, text="~"), ".gitconfig")}
-    path = args.need("file") if scope == "file" else where.get(scope) or posixpath.join(args.need("repo"), ".git/config")
+    where = {
+        "system": "/etc/gitconfig",
+        "global": posixpath.join(home(call.become_user, host=host, text="~"), ".gitconfig"),
+    }
+    path = (
+        args.need("file") if scope == "file" else where.get(scope) or posixpath.join(args.need("repo"), ".git/config")
+    )
     path = remote_path(path, call=call, host=host)
     text = text_of(host, path)
     if isinstance(text, Unknown) or "[include" in text:
@@ -238,7 +252,9 @@ def htpasswd(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if isinstance(text, Unknown):
         return done(host.files.disturb(call, path, text.why))
     if args.word("state", default="present") == "absent":
-        effects = edited(call, host, path, lambda old: without(old, lambda line: line.split(":")[0] == name) if there else None)
+        effects = edited(
+            call, host, path, lambda old: without(old, lambda line: line.split(":")[0] == name) if there else None
+        )
         return done(effects)
     if host.file(path, follow=True).exists is False and not args.flag("create", default=True):
         raise BadArgument(f"Destination {path} does not exist")
@@ -251,7 +267,9 @@ def htpasswd(call: Call, host: PredictedHost, args: Arguments) -> Result:
 def ssh_config(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """The options of one Host section of ssh_config(5)."""
     user, file = args.text("user"), args.text("ssh_config_file")
-    path = posixpath.join(home(user, host=host, text=f"~{user}"), ".ssh/config") if user else file or "/etc/ssh/ssh_config"
+    path = (
+        posixpath.join(home(user, host=host, text=f"~{user}"), ".ssh/config") if user else file or "/etc/ssh/ssh_config"
+    )
     path, name = remote_path(path, call=call, host=host), args.need("host")
     text = text_of(host, path)
     if isinstance(text, Unknown):
@@ -262,7 +280,9 @@ def ssh_config(call: Call, host: PredictedHost, args: Arguments) -> Result:
             return Result(changed=False)
     elif there is not None and there == _asked_options(args, there, posixpath.dirname(path)):
         return Result(changed=False)
-    return Result(effects=written(call, host, path, Unknown("the file as the module writes it"), mode=0o600), changed=True)
+    return Result(
+        effects=written(call, host, path, Unknown("the file as the module writes it"), mode=0o600), changed=True
+    )
 
 
 _SSH = {"hostname": "hostname", "port": "port", "identity_file": "identityfile", "identities_only": "identitiesonly",
@@ -377,7 +397,11 @@ def dpkg_selections(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """The selection of dpkg(1); the words of /var/lib/dpkg/status say it: ``Status: hold ok installed``."""
     name, wanted = args.need("name"), args.need("selection")
     text = text_of(host, "/var/lib/dpkg/status")
-    now = re.search(rf"^Package: {re.escape(name)}\nStatus: (\S+) ", text, re.MULTILINE) if isinstance(text, str) else None
+    now = (
+        re.search(rf"^Package: {re.escape(name)}\nStatus: (\S+) ", text, re.MULTILINE)
+        if isinstance(text, str)
+        else None
+    )
     kept: dict[str, str] = host.memory.setdefault("dpkg_selections", {})
     if kept.get(name, now[1] if now else "") == wanted:
         return Result(changed=False)
@@ -405,4 +429,3 @@ def apache2_module(call: Call, host: PredictedHost, args: Arguments) -> Result:
         elif kind == "load" or host.file(f"/etc/apache2/mods-available/{name}.conf").exists:
             effects += host.link(call, link, target)
     return done(effects)
-

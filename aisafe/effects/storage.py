@@ -56,11 +56,15 @@ def mount(call: Call, host: PredictedHost, args: Arguments) -> Result:
         raise BadArgument(f"state is {state} but all of the following are missing: src, fstype")
     if state in ("mounted", "ephemeral") and host.file(place, follow=True).kind == "absent":
         effects += directory(call, host, Arguments({}), place)
-    listed = ()
+    listed: tuple[Effect, ...] = ()
     if state in ("mounted", "present"):
-        listed = edited(call, host, table, lambda text: _with_entry(text, _fields(args, path)), detail=f"the line of {path}")
+        listed = edited(
+            call, host, table, lambda text: _with_entry(text, _fields(args, path)), detail=f"the line of {path}"
+        )
     elif state in ("absent", "absent_from_fstab"):
-        listed = edited(call, host, table, lambda text: _without_entry(text, _escaped(path)), detail=f"the line of {path}")
+        listed = edited(
+            call, host, table, lambda text: _without_entry(text, _escaped(path)), detail=f"the line of {path}"
+        )
     effects += listed
     if listed and args.flag("backup"):
         effects += backup(call, table)
@@ -89,9 +93,9 @@ def _with_entry(text: str, wanted: list[str]) -> str:
         fields = [] if line.strip().startswith("#") else line.partition("#")[0].split()
         if len(fields) in (4, 5, 6) and _same_place(fields, wanted):
             found = True
-            if [*fields, "0", "0"][:6] != wanted:
-                line = " ".join(wanted)
-        kept.append(line)
+            kept.append(line if fields == wanted else " ".join(wanted))  # a line of fewer fields is written anew
+        else:
+            kept.append(line)
     return "".join(f"{line}\n" for line in (kept if found else [*kept, " ".join(wanted)]))
 
 
@@ -148,10 +152,14 @@ def filesystem(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """Whether there is a file system on the device already is known only where it is mounted."""
     device = args.need("dev", "device")
     if args.word("state", default="present") == "absent":
-        return _done(device_effect(call, f"wipefs {device}", action="remove", why="whether there is a file system on it"))
+        return _done(
+            device_effect(call, f"wipefs {device}", action="remove", why="whether there is a file system on it")
+        )
     kind = args.need("fstype", "type")
     if args.flag("force"):
-        return _done(device_effect(call, f"mkfs.{kind} {device}", action="create", why="whether it is of this type already"))
+        return _done(
+            device_effect(call, f"mkfs.{kind} {device}", action="create", why="whether it is of this type already")
+        )
     used = _mount_of(host, call.facts, device)
     if used == kind and not args.flag("resizefs"):
         return Result(changed=False)
@@ -189,7 +197,9 @@ def lvg(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if args.word("state", default="present") == "absent":
         if lvm and not there:
             return Result(changed=False)
-        return _done(device_effect(call, f"vgremove {name}", action="remove", why="" if there else "which groups there are"))
+        return _done(
+            device_effect(call, f"vgremove {name}", action="remove", why="" if there else "which groups there are")
+        )
     if there and (devices <= own if not args.flag("remove_extra_pvs", default=True) else devices == own or not devices):
         return Result(changed=False)
     verb = "vgextend" if there else "vgcreate"
@@ -207,7 +217,9 @@ def lvol(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if args.word("state", default="present") == "absent":
         if seen is False and not there:
             return Result(changed=False)
-        return _done(device_effect(call, f"lvremove {volume}", action="remove", why="" if seen else "which volumes there are"))
+        return _done(
+            device_effect(call, f"lvremove {volume}", action="remove", why="" if seen else "which volumes there are")
+        )
     size = args.text("size")
     if there or seen:
         if size is None or (isinstance(found, dict) and _gigabytes(size) == _gigabytes(f"{found.get('size_g')}g")):
@@ -271,12 +283,16 @@ def crypttab(call: Call, host: PredictedHost, args: Arguments) -> Result:
     name, state = args.need("name").removeprefix("/dev/mapper/"), args.need("state")
     asked = {1: args.text("backing_device"), 2: args.text("password")}
     text = text_of(host, path)
-    lines = [] if isinstance(text, Unknown) else [line.split() for line in text.splitlines() if not line.startswith("#")]
+    lines = (
+        [] if isinstance(text, Unknown) else [line.split() for line in text.splitlines() if not line.startswith("#")]
+    )
     there = next((line for line in lines if line[:1] == [name]), None)
     if not isinstance(text, Unknown):
         options = set(filter(None, (args.text("opts") or "").split(",")))
         has = set(filter(None, (there[3] if there and len(there) > 3 else "").split(",")))
-        same = there is not None and all(value is None or there[index : index + 1] == [value] for index, value in asked.items())
+        same = there is not None and all(
+            value is None or there[index : index + 1] == [value] for index, value in asked.items()
+        )
         done = {"absent": there is None, "present": same and (not options or options == has),
                 "opts_present": there is not None and options <= has, "opts_absent": not options & has}  # fmt: skip
         if done.get(state):
@@ -300,4 +316,3 @@ def _bytes(args: Arguments) -> int | None:
     power = " kmgt".index(found[2].lower() or " ")
     base = 1024 if found[3] or not found[2] or args.need("size").strip()[-1:] not in "bB" else 1000
     return int(float(found[1]) * base**power)
-

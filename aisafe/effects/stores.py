@@ -36,7 +36,9 @@ def in_folders(
     action: Action = "remove" if gone else "upgrade" if there else "install"
     if call.certainty == "certain":
         (remembered.discard if gone else remembered.add)(name)
-    place = next((folder for folder, exists in zip(folders, found, strict=True) if exists), folders[0] if folders else "")
+    place = next(
+        (folder for folder, exists in zip(folders, found, strict=True) if exists), folders[0] if folders else ""
+    )
     effect = package_effect(call, action, f"{label} {name}", certainty=sure, why=why)
     return (effect, *host.remove(call, place)) if gone and sure == "certain" and place else (effect,)
 
@@ -51,7 +53,13 @@ def _possible(call: Call, name: str, *paths: str, why: str = "what is there alre
                          certainty="possible", why=why, paths=paths),))  # fmt: skip
 
 
-@understood("community.general.npm", "community.general.yarn", "community.general.pnpm", "community.general.bower", kind="package")
+@understood(
+    "community.general.npm",
+    "community.general.yarn",
+    "community.general.pnpm",
+    "community.general.bower",
+    kind="package",
+)
 def node(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """npm-folders(5): ``node_modules`` of the path, or below the prefix for a global package."""
     label = call.module.rpartition(".")[2]
@@ -98,7 +106,9 @@ def cargo(call: Call, host: PredictedHost, args: Arguments) -> Result:
     text, state, version = text_of(host, path), args.word("state", default="present"), args.text("version")
     effects: tuple[Effect, ...] = ()
     for name in args.words("name"):
-        listed = isinstance(text, str) and re.search(rf'^"{re.escape(name)} {re.escape(version or "")}', text, re.MULTILINE)
+        listed = isinstance(text, str) and re.search(
+            rf'^"{re.escape(name)} {re.escape(version or "")}', text, re.MULTILINE
+        )
         folders = [path] if listed else []
         effects += in_folders(call, host, "cargo", name, folders, state=state, known=isinstance(text, str))[:1]
     return _done(effects)
@@ -127,7 +137,9 @@ def snap(call: Call, host: PredictedHost, args: Arguments) -> Result:
     effects: tuple[Effect, ...] = ()
     for name in args.words("name"):
         if state in ("enabled", "disabled"):
-            effects += (package_effect(call, "change", f"snap {name}", certainty="possible", why="whether it is enabled"),)
+            effects += (
+                package_effect(call, "change", f"snap {name}", certainty="possible", why="whether it is enabled"),
+            )
             continue
         wanted = "latest" if args.given("channel", "options") and state == "present" else state
         effects += in_folders(call, host, "snap", name, [f"/snap/{name}", f"/var/lib/snapd/snap/{name}"], state=wanted)
@@ -142,19 +154,28 @@ def snap_alias(call: Call, host: PredictedHost, args: Arguments) -> Result:
         there = host.file(f"/snap/bin/{alias}").exists
         if there is not None and there == present:
             continue
-        effects += host.link(call, f"/snap/bin/{alias}", "/usr/bin/snap") if present else host.remove(call, f"/snap/bin/{alias}")
+        effects += (
+            host.link(call, f"/snap/bin/{alias}", "/usr/bin/snap")
+            if present
+            else host.remove(call, f"/snap/bin/{alias}")
+        )
     return _done(effects)
 
 
 def _flatpak(call: Call, host: PredictedHost, args: Arguments) -> str:
     own = args.word("method", default="system") == "user"
-    return posixpath.join(home(call.become_user, host=host, text="~"), ".local/share/flatpak") if own else "/var/lib/flatpak"
+    return (
+        posixpath.join(home(call.become_user, host=host, text="~"), ".local/share/flatpak")
+        if own
+        else "/var/lib/flatpak"
+    )
 
 
 @understood("community.general.flatpak", kind="package")
 def flatpak(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """``app/ID`` or ``runtime/ID`` in the installation (flatpak-installation(5)); a name that is an address is not looked up."""
-    top, effects = _flatpak(call, host, args), ()
+    top = _flatpak(call, host, args)
+    effects: tuple[Effect, ...] = ()
     for name in args.words("name"):
         folders = [] if "://" in name else [f"{top}/app/{name}", f"{top}/runtime/{name}"]
         state = args.word("state", default="present")

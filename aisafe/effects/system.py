@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Any
 
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, as_text
 from aisafe.effects.attributes import fresh, home, remote_path, understood
-from aisafe.effects.copying import content_of
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.effects.programs_host import reboot
-from aisafe.model import Effect, Unknown
+from aisafe.model import Effect, is_unknown
 
 
 @understood("ansible.builtin.hostname", kind="file")
@@ -97,9 +95,23 @@ def _possible(call: Call, kind: str, name: str, *paths: str) -> Result:
 
 @understood("ansible.builtin.debconf", kind="package")
 def debconf(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    if not args.given("question", "setting", "selection"):
+    """An answer in debconf's database (debconf.conf(5)); passwords lie in a file of their own."""
+    question, value = args.text("question", "selection", "setting"), args.raw("value", "answer")
+    name = args.need("name", "pkg")
+    if question is None:
         return Result(changed=False)
-    return _possible(call, "file", f"debconf {args.need('name', 'pkg')}", "/var/cache/debconf")
+    kind = args.text("vtype") or ""
+    store = "passwords" if kind == "password" else "config"
+    text = host.file(f"/var/cache/debconf/{store}.dat", follow=True).text or ""
+    kept: dict[str, str] = host.memory.setdefault("debconf", {})
+    there = re.search(rf"^Name: {re.escape(question)}\n((?:.+\n)*)", text, re.MULTILINE)
+    now = re.search(r"^Value: ?(.*)$", there[1], re.MULTILINE) if there else None
+    wanted = str(value).lower() if kind == "boolean" or isinstance(value, bool) else as_text(value)
+    if not is_unknown(value) and kept.get(question, now[1] if now else None) == wanted:
+        return Result(changed=False)
+    if not is_unknown(value):
+        kept[question] = wanted
+    return _possible(call, "file", f"debconf {name}", "/var/cache/debconf")
 
 
 @understood("community.general.locale_gen", kind="file")

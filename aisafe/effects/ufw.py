@@ -150,7 +150,9 @@ def _rule(call: Call, host: PredictedHost, args: Arguments) -> Iterator[Effect]:
         table = rules(host, family)
         rule = _asked(host, args, family)
         if table is None or rule is None:
-            unsure = unsure or "which rules ufw has could not be read" if table is None else "which port the service has"
+            unsure = (
+                unsure or "which rules ufw has could not be read" if table is None else "which port the service has"
+            )
             differs = True
             continue
         there = table.get(rule)
@@ -165,7 +167,10 @@ def _rule(call: Call, host: PredictedHost, args: Arguments) -> Iterator[Effect]:
     yield _effect(call, _command(args, verdict, delete=delete), action="remove" if delete else "create", why=unsure,
                   detail="" if enabled(host) else "ufw is not enabled at this moment", paths=tuple(RULES.values()))  # fmt: skip
     for family in _families(host, args):
-        yield from host.put(call, RULES[family], content=Unknown("the rules as ufw writes them"))
+        if unsure:
+            yield from host.files.disturb(call, RULES[family], unsure)
+        else:
+            yield from host.put(call, RULES[family], content=Unknown("the rules as ufw writes them"))
 
 
 def _families(host: PredictedHost, args: Arguments) -> tuple[int, ...]:
@@ -203,7 +208,9 @@ def _asked(host: PredictedHost, args: Arguments, family: int) -> _Rule | None:
     """The rule in ufw's own words; None for a service whose port services(5) does not tell."""
     app = args.text("name", "app") or ""
     ports = [_port(host, args.text(*names)) for names in (("to_port", "port"), ("from_port",))]
-    to, source = (_address(args.text(*names), family) for names in (("to_ip", "dest", "to"), ("from_ip", "from", "src")))
+    to, source = (
+        _address(args.text(*names), family) for names in (("to_ip", "dest", "to"), ("from_ip", "from", "src"))
+    )
     if ports[0] is None or ports[1] is None:
         return None
     direction = args.word("direction", default="in")
@@ -239,17 +246,16 @@ def _command(args: Arguments, verdict: str, *, delete: bool) -> str:
     words = ["route"] * args.flag("route") + ["delete"] * delete
     words += [f"insert {args.number('insert')}"] * (args.given("insert") and not delete)
     words.append(verdict)
-    for names, form in (
-        (("direction",), "{}"), (("interface", "if"), "on {}"), (("interface_in", "if_in"), "in on {}"),
-        (("interface_out", "if_out"), "out on {}"),
-    ):  # fmt: skip
-        value = args.text(*names)
-        words += [form.format(value)] if value else []
-    words += ["log"] * args.flag("log")
-    for names, form in (
-        (("from_ip", "from", "src"), "from {}"), (("from_port",), "port {}"), (("to_ip", "dest", "to"), "to {}"),
-        (("to_port", "port"), "port {}"), (("proto", "protocol"), "proto {}"), (("name", "app"), "app '{}'"),
-    ):  # fmt: skip
-        value = args.text(*names) or ("any" if form in ("from {}", "to {}") else None)
-        words += [form.format(value)] if value else []
+    places: dict[str, tuple[str, ...]] = {
+        "{}": ("direction",), "on {}": ("interface", "if"), "in on {}": ("interface_in", "if_in"),
+        "out on {}": ("interface_out", "if_out"), "{} log": (), "from {}": ("from_ip", "from", "src"), "port  {}": ("from_port",),
+        "to {}": ("to_ip", "dest", "to"), "port {}": ("to_port", "port"), "proto {}": ("proto", "protocol"),
+        "app '{}'": ("name", "app"),
+    }  # fmt: skip
+    for form, names in places.items():
+        value = args.text(*names) if names else None
+        if form == "{} log":
+            words += ["log"] * args.flag("log")
+        elif value or form in ("from {}", "to {}"):
+            words.append(form.format(value or "any").replace("  ", " "))
     return " ".join(words)

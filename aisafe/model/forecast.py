@@ -110,13 +110,14 @@ class Coverage:
     """How much of the run was foreseen on one host, in tasks (a looped task counts once).
 
     ``opaque``: reached, but without a model, so that what it does is not known. ``not_reached``: behind a predicted
-    failure or an include whose file is not known.
+    failure or an include whose file is not known. ``no_model``: the modules without a model among the opaque, sorted.
     """
 
     tasks: int = 0
     modelled: int = 0
     opaque: int = 0
     not_reached: int = 0
+    no_model: tuple[str, ...] = ()
 
 
 NoteKind = Literal[

@@ -200,7 +200,18 @@ class Space:
 
 
 BlindKind = Literal[
-    "host", "listener", "unit", "container", "package", "file", "user", "facts", "space", "firewall", "include", "inventory",
+    "host",
+    "listener",
+    "unit",
+    "container",
+    "package",
+    "file",
+    "user",
+    "facts",
+    "space",
+    "firewall",
+    "include",
+    "inventory",
 ]
 
 
@@ -233,7 +244,8 @@ class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
     ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
-    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
+    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
+    missing (``rsync``, ``systemd``…).
     """
 
     host: str

@@ -19,7 +19,7 @@ OVERLAY = "_aisafe_overlay"
 
 _PASSIVE = frozenset({"pause", "wait_for_connection", "meta"})
 _FACTS = frozenset({"setup", "gather_facts"})
-_PULLS = frozenset({"fetch", "synchronize"})  # write on the controller
+_PULLS = frozenset({"fetch", "ansible.posix.synchronize"})  # write on the controller
 
 
 def short_name(action: str) -> str:
