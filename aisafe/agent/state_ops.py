@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable
 
-from . import accounts, checks, containers, facts, files, listeners, packages, spaces, systemd
+from . import accounts, checks, containers, facts, files, firewall, listeners, packages, spaces, systemd
 from .failure import AgentFailure
 from .pending import unfinished
 from .store import boot_id
@@ -30,6 +30,7 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
             "packages": pool.submit(packages.packages),
             "accounts": pool.submit(accounts.accounts),
             "spaces": pool.submit(spaces.spaces),
+            "firewall": pool.submit(firewall.told),
         }
 
         def answer(name: str, kind: str, empty: Any, fix: str = "", blocks: bool = True) -> Any:
@@ -48,10 +49,12 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
         installed = answer("packages", "package", {}, blocks=False)
         users, groups = answer("accounts", "user", ({}, {}))
         room = answer("spaces", "space", [], blocks=False)
+        rules = answer("firewall", "firewall", {}, blocks=False)
     document = dict(
         docker, taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(), boot_id=boot_id(),
         hostname=os.uname().nodename, os=os_release(), root=os.geteuid() == 0, units=units, packages=installed,
-        users=users, groups=groups, spaces=room, **spaces.memory(), listeners=_listeners(units, docker["containers"], blind),
+        users=users, groups=groups, spaces=room, **spaces.memory(), firewall=rules,
+        listeners=_listeners(units, docker["containers"], blind),
         blind_spots=blind, agent_checks=_agent_checks(blind, room), unfinished=unfinished(blind),
     )  # fmt: skip
     if args.get("files"):

@@ -184,7 +184,12 @@ class PredictedHost:
 
 
 def _unforeseen(effect: Effect) -> bool:
-    return effect.certainty == "opaque" or (effect.kind in ("command", "package") and effect.action != "remove")
+    """A command whose paths are known, or that acts elsewhere, brings nothing that nobody knows of."""
+    if effect.certainty == "opaque":
+        return True
+    if effect.elsewhere or effect.action == "remove":
+        return False
+    return effect.kind == "package" or (effect.kind == "command" and not effect.paths)
 
 
 def changed(effects: Iterable[Effect]) -> bool | None:

@@ -40,7 +40,8 @@ class Effect:
     end with this effect (stop, remove). ``sockets_known`` is False when what the holder will listen on could not be
     worked out. ``reversible`` is False for what a restore of the host cannot bring back. ``detail``: one line of evidence
     (``ListenStream 9090 from --web.listen-address``), free of secrets. ``paths``: files and directories the effect touches,
-    absolute, for the snapshot; empty with kind command means: anywhere.
+    absolute, for the snapshot; empty with kind command means: anywhere. ``elsewhere``: what changes is not of this host's
+    files and units (a database, a cluster, a mailbox), so that nothing else on the host follows from it.
     """
 
     kind: EffectKind
@@ -57,6 +58,7 @@ class Effect:
     frees: tuple[Holder, ...] = ()
     sockets_known: bool = True
     paths: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +110,14 @@ class Coverage:
     """How much of the run was foreseen on one host, in tasks (a looped task counts once).
 
     ``opaque``: reached, but without a model, so that what it does is not known. ``not_reached``: behind a predicted
-    failure or an include whose file is not known.
+    failure or an include whose file is not known. ``no_model``: the modules without a model among the opaque, sorted.
     """
 
     tasks: int = 0
     modelled: int = 0
     opaque: int = 0
     not_reached: int = 0
+    no_model: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,7 +200,18 @@ class Space:
 
 
 BlindKind = Literal[
-    "host", "listener", "unit", "container", "package", "file", "user", "facts", "space", "include", "inventory"
+    "host",
+    "listener",
+    "unit",
+    "container",
+    "package",
+    "file",
+    "user",
+    "facts",
+    "space",
+    "firewall",
+    "include",
+    "inventory",
 ]
 
 
@@ -233,7 +244,9 @@ class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
     ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
-    ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
+    ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
+    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
+    missing (``rsync``, ``systemd``…).
     """
 
     host: str
@@ -254,6 +267,7 @@ class HostState:
     spaces: tuple[Space, ...] = ()
     memory_total: int | None = None
     swap_total: int | None = None
+    firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
     blind_spots: tuple[BlindSpot, ...] = ()

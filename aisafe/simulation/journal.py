@@ -22,6 +22,7 @@ class Journal:
         self._notes: dict[Note, None] = {}
         self._files: dict[str, str] = {}
         self._tasks: dict[str, dict[str, str]] = {}  # host -> task id -> modelled | opaque | not_reached
+        self._no_model: dict[str, set[str]] = {}  # host -> modules
 
     def note(self, kind: NoteKind, message: str, *, host: str | None = None, task: TaskRef | None = None) -> None:
         """Add a note once; ``message`` is masked for known passwords and kept to one line."""
@@ -40,6 +41,10 @@ class Journal:
         if seen.get(task) != "opaque":
             seen[task] = outcome
 
+    def no_model(self, host: str, module: str) -> None:
+        """Remember that ``module`` was to run for ``host``, and that nobody can say what it does."""
+        self._no_model.setdefault(host, set()).add(module)
+
     def coverage(self, host: str) -> Coverage:
         outcomes = list(self._tasks.get(host, {}).values())
         return Coverage(
@@ -47,6 +52,7 @@ class Journal:
             modelled=outcomes.count("modelled"),
             opaque=outcomes.count("opaque"),
             not_reached=outcomes.count("not_reached"),
+            no_model=tuple(sorted(self._no_model.get(host, ()))),
         )
 
     def saw(self, host: str, task: str) -> bool:
