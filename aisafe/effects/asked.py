@@ -29,7 +29,8 @@ def asked_of(host: PredictedHost, effects: Iterable[Effect]) -> tuple[Asked, ...
     every = list(effects)
     started = {effect.name for effect in every if effect.kind == "unit" and effect.action in _STARTS}
     units = [there for name in sorted(started) if (there := host.units.get(name)).found and there.unit.active]
-    made = [there for there in host.containers.all() if there.order is not None and there.touched is not None]
+    every_box = [*host.containers.all(), *host.podman.all()]
+    made = [there for there in every_box if there.order is not None and there.touched is not None]
     if not units and not made:
         return ()
     sight = _Sight(host, every)
@@ -103,11 +104,12 @@ def _absent_of_unit(sight: _Sight, unit: Unit, text: UnitFile) -> Iterator[Absen
 
 def _of_container(sight: _Sight, there: PredictedContainer, order: ContainerOrder) -> Asked:
     container = there.container
+    store = sight.host.podman if container is not None and container.engine == "podman" else sight.host.containers
     live = {tag for image in sight.host.state.images for tag in image.tags}
     name = order.image if "@" in order.image or ":" in order.image.rpartition("/")[2] else f"{order.image}:latest"
     return Asked(
         who=Holder(kind="container", name=there.name), task=there.touched, certainty=there.certainty, image=order.image,
-        image_here=name in live, image_built=sight.host.containers.recipe(order.image) is not None,
+        image_here=name in live, image_built=store.recipe(order.image) is not None,
         absent=tuple(_absent_of_container(sight, container)) if container is not None else (),
         in_sight=tuple(_flags(container.command)) if container is not None else (),
         memory_limit=order.memory_limit, memory_reserved=order.memory_reserved,
@@ -119,10 +121,13 @@ def _absent_of_container(sight: _Sight, container: Container) -> Iterator[Absent
         if mount.type != "bind" or not sight.lacks(mount.source):
             continue
         is_file = bool(_FILE.search(mount.source.rpartition("/")[2]) and _FILE.search(mount.target.rpartition("/")[2]))
+        podman = container.engine == "podman"
+        then = "Docker makes a directory of that name, owned by root"
+        if is_file:
+            then += f", so that {mount.target} is a directory where the program wants a file"
         yield Absent(
-            kind="path", name=mount.source, why=f"mounted at {mount.target} in container {container.name}", fatal=is_file,
-            then="Docker makes a directory of that name, owned by root"
-            + (f", so that {mount.target} is a directory where the program wants a file" if is_file else ""),
+            kind="path", name=mount.source, why=f"mounted at {mount.target} in container {container.name}",
+            fatal=is_file or podman, then="Podman does not start the container without it" if podman else then,
         )  # fmt: skip
 
 
