@@ -8,7 +8,10 @@ from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
 from aisafe.effects.containerstore import ContainerStore
+from aisafe.effects.door import Door
 from aisafe.effects.filetree import FileTree, PredictedFile
+from aisafe.effects.firewall import FirewallStore
+from aisafe.effects.needs import directories_of, needs_of
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
 from aisafe.model import (
@@ -51,6 +54,8 @@ class PredictedHost:
         self.files = FileTree(read, self.blind)
         self.containers = ContainerStore(state, self.files)
         self.units = UnitStore(state, self.files, lambda: self.containers.engine)
+        self.firewall = FirewallStore(state, self.files, self.units)
+        self._door = Door(state, facts=facts, read=read)
 
     # Files
 
@@ -134,6 +139,7 @@ class PredictedHost:
         if result.opaque and not any(effect.certainty == "opaque" for effect in effects):
             effects.append(self._opaque_effect(call, result.opaque))
             self._effects.append(effects[-1])
+        self._door.follow(self, call, effects)
         return replace(result, effects=tuple(effects))
 
     def opaque(self, call: Call, reason: str) -> Result:
@@ -157,6 +163,10 @@ class PredictedHost:
             services=self.services(),
             claims=claims_of(self._effects),
             blind_spots=tuple(spots),
+            access=self._door.access(self, self._effects),
+            firewall=self._door.firewall(self, self._effects),
+            needs=needs_of(self, self._effects),
+            directories=directories_of(self),
         )
 
     def services(self) -> tuple[Service, ...]:

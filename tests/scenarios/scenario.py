@@ -11,7 +11,7 @@ import yaml
 
 DATA = Path(__file__).parent / "data"
 LOGINS = ("root", "deploy", "askpass")
-_KEYS = {"what", "rule", "login", "prepare", "play", "files", "settings", "expect", "also", "truth", "again"}
+_KEYS = {"what", "rule", "login", "prepare", "play", "files", "settings", "expect", "also", "truth", "again", "stage"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,6 +44,7 @@ class Scenario:
     settings: Mapping[str, Any] = field(default_factory=dict)
     also: frozenset[str] = frozenset()
     again: bool = True
+    stage: str = "forecast"
 
     @property
     def silent(self) -> bool:
@@ -75,6 +76,7 @@ def load(path: Path) -> Scenario:
             now=truth.get("now", {}), boot=truth.get("boot"), login=login,
             prepare=_plays(data["prepare"], login) if data.get("prepare") else [], files=data.get("files", {}),
             settings=data.get("settings", {}), also=frozenset(data.get("also", ())), again=data.get("again", True),
+            stage=data.get("stage", "forecast"),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from None
