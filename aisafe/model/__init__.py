@@ -15,6 +15,7 @@ from aisafe.model.forecast import (
     Note,
     NoteKind,
     Service,
+    TaskMark,
 )
 from aisafe.model.host import (
     Address,
@@ -82,6 +83,7 @@ __all__ = [
     "Socket",
     "Space",
     "Target",
+    "TaskMark",
     "TaskRef",
     "TaskResult",
     "Unfinished",

@@ -84,6 +84,14 @@ class Claim:
     task: TaskRef
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TaskMark:
+    """A task as it was run on one host, with a salted digest of all that it was given (one for each loop item)."""
+
+    task: TaskRef
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How much of the run was foreseen on one host, in tasks (a looped task counts once).
@@ -148,7 +156,8 @@ class Note:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
-    run, as predicted at its end. ``access``: whether the login in use still works, None when
+    run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
+    ``access``: whether the login in use still works, None when
     nothing of the run bears on it. ``firewall``: what filters at the end, None when nothing does or nothing hangs on it.
     ``needs``: of services that were left running, on what the run ended, removed or changed. ``directories``: of the
     services that run or start at boot."""
@@ -163,6 +172,7 @@ class HostForecast:
     firewall: Firewall | None = None
     needs: tuple[Need, ...] = ()
     directories: tuple[Directory, ...] = ()
+    marks: tuple[TaskMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aisafe.effects.api import Call, LiveFile, Result, predict
 from aisafe.effects.predicted import PredictedHost
-from aisafe.model import BlindSpot, HostForecast, HostState
+from aisafe.marks import mark
+from aisafe.model import BlindSpot, HostForecast, HostState, TaskMark
 from aisafe.simulation.journal import Journal
 from aisafe.simulation.modules import LOCAL, Modules
 from aisafe.simulation.moment import Moment
@@ -22,7 +23,10 @@ CONTROLLER = ""
 
 @dataclass(slots=True)
 class Scene:
-    """``states``, ``facts``: what was seen and gathered. ``writes_here``: a task has changed the controller's files."""
+    """``states``, ``facts``: what was seen and gathered. ``salt``: of the tasks' marks, '' for none.
+
+    ``writes_here``: a task has changed the controller's files.
+    """
 
     journal: Journal
     moment: Moment
@@ -30,8 +34,10 @@ class Scene:
     facts: Mapping[str, Mapping[str, Any]]
     read: Read
     modules: Modules
+    salt: str = ""
     writes_here: bool = False
     _hosts: dict[str, PredictedHost] = field(default_factory=dict)
+    _marks: dict[str, list[TaskMark]] = field(default_factory=dict)
 
     def host(self, name: str) -> PredictedHost:
         """The predicted host; one that was not looked at beforehand is blind, never empty."""
@@ -72,6 +78,8 @@ class Scene:
             return Result(changed=None, opaque=f"{call.module} runs on the controller")
         if target not in self.states:
             self.moment.note("unguarded-host", f"{call.module} runs on {target}, which was not looked at beforehand")
+        if self.salt:
+            self._marks.setdefault(target, []).append(mark(call, self.salt))
         host = self.host(target)
         result = predict(call, host)
         if result.opaque:
@@ -88,4 +96,7 @@ class Scene:
     def forecasts(self) -> dict[str, HostForecast]:
         """Every host that was looked at or acted upon."""
         names = sorted({*self.states, *self._hosts})
-        return {name: self.host(name).forecast(self.journal.coverage(name)) for name in names}
+        made = {name: self.host(name).forecast(self.journal.coverage(name)) for name in names}
+        return (
+            {name: replace(made[name], marks=tuple(self._marks.get(name, ()))) for name in names} if self.salt else made
+        )

@@ -141,7 +141,9 @@ def _stream(
         closers.append(end)
         return mine
     try:
-        return socket.create_connection((way.address, way.port), timeout=way.timeout)
+        stream = socket.create_connection((way.address, way.port), timeout=way.timeout)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small questions, each waiting for its answer
+        return stream
     except TimeoutError:
         raise _failed(way, f"no answer from {way.address} port {way.port} within {way.timeout} s") from None
     except socket.gaierror:
