@@ -112,7 +112,7 @@ class Door:
     def access(self, host: PredictedHost, effects: Sequence[Effect]) -> Access | None:
         """None when nothing of the run bears on the login, or when we are in by another way."""
         login = self._state.login
-        if login is None or not self._bears(host, effects, login):
+        if login is None or not self._bears(effects, login):
             return None
         then = self._pristine()
         was = sshdconfig.read(then.units.reader())
@@ -131,12 +131,12 @@ class Door:
             self._before = PredictedHost(self._state, facts=self._facts, read=self._read)
         return self._before
 
-    def _bears(self, host: PredictedHost, effects: Sequence[Effect], login: Login) -> bool:
+    def _bears(self, effects: Sequence[Effect], login: Login) -> bool:
         if self._filtered:
             return True
         account = self._state.users.get(login.user)
         home = account.home if account else f"/home/{login.user}"
-        places = (*_PLACES, posixpath.join(home, ".ssh"), home)
+        places = (*_PLACES, posixpath.join(home, ".ssh"))
         for effect in effects:
             if effect.kind in ("user", "group") or (
                 effect.kind == "unit" and effect.name in (*SSH_UNITS, *FIREWALL_UNITS)
@@ -146,7 +146,7 @@ class Door:
                 return True
             if effect.kind == "file" and any(_touches(effect.name, place) for place in places):
                 return True
-        return any(_touches(path, place) for path in host.files.all_changed() for place in places)
+        return False
 
     def _obstacles(self, host: PredictedHost, config: SshdConfig, login: Login, *, boot: bool) -> Iterator[Obstacle]:
         yield from _server(host, login, boot=boot)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from aisafe.effects import sockets
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 _ENDS = ("stop", "remove", "restart", "change", "mask")
 
 
-def needs_of(host: PredictedHost, effects: Iterable[Effect]) -> tuple[Need, ...]:
+def needs_of(host: PredictedHost, effects: Iterable[Effect], services: Iterable[Service]) -> tuple[Need, ...]:
     """Only needs for what some effect is about: the rule decides what became of it."""
     ended: set[tuple[str, str]] = {(effect.kind, effect.name) for effect in effects if effect.action in _ENDS}
     gone = [effect.name for effect in effects if effect.kind == "file" and effect.action == "remove"]
     if not ended:
         return ()
     found: list[Need] = []
-    services = {service.holder: service for service in host.services()}
     for name in host.units.names():
         unit = host.units.get(name).unit
         if unit.active or host.units.at_boot(name):
@@ -37,9 +36,9 @@ def needs_of(host: PredictedHost, effects: Iterable[Effect]) -> tuple[Need, ...]
             found += _of_container(host, there.container, ended, gone)
     freed = [socket for effect in effects if effect.action in _ENDS for socket in _held(host, effect)]
     if freed:
-        for holder, service in services.items():
+        for service in services:
             if service.active and service.program:
-                found += _of_proxy(host, holder, service, freed)
+                found += _of_proxy(host, service, freed)
     return tuple(dict.fromkeys(found))
 
 
@@ -108,7 +107,8 @@ def _held(host: PredictedHost, effect: Effect) -> tuple[Socket, ...]:
     return tuple(dict.fromkeys(live))
 
 
-def _of_proxy(host: PredictedHost, holder: Holder, service: Service, freed: list[Socket]) -> Iterator[Need]:
+def _of_proxy(host: PredictedHost, service: Service, freed: list[Socket]) -> Iterator[Need]:
+    holder = service.holder
     for item in upstreams(service.program, host.units.reader()) if holder.kind == "unit" else ():
         address, _, port = item.place.rpartition(":")
         if not port.isdigit():
@@ -123,9 +123,8 @@ def _of_proxy(host: PredictedHost, holder: Holder, service: Service, freed: list
                 yield Need(who=holder, kind="socket", name=item.place, why=item.where, socket=socket)
 
 
-def directories_of(host: PredictedHost) -> tuple[Directory, ...]:
+def directories_of(host: PredictedHost, services: Sequence[Service]) -> tuple[Directory, ...]:
     """Where the services that run at the end, or start at boot, keep data, when the run touches one of them."""
-    services = host.services()
     if not any(service.by_run for service in services):
         return ()
     found: list[Directory] = []
@@ -135,8 +134,7 @@ def directories_of(host: PredictedHost) -> tuple[Directory, ...]:
         holder = service.holder
         if holder.kind == "unit":
             unit = host.units.get(holder.name).unit
-            environment, _ = sockets.environment_of(unit, host.units.reader())
-            found += _unit_directories(unit, holder, service.program, environment)
+            found += _unit_directories(host, unit, holder, service.program)
         else:
             container = host.containers.get(holder.name).container
             if container is not None:
@@ -144,10 +142,12 @@ def directories_of(host: PredictedHost) -> tuple[Directory, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _unit_directories(unit: Unit, holder: Holder, program: str, environment: Mapping[str, str]) -> Iterator[Directory]:
-    for command in unit.commands:
-        argv = executed(expand_variables(command, environment)).argv
-        for flag, value in _flag_values(argv, flags_of(program)):
+def _unit_directories(host: PredictedHost, unit: Unit, holder: Holder, program: str) -> Iterator[Directory]:
+    flags = flags_of(program)
+    for command in unit.commands if flags else ():
+        varies = any("$" in word for word in command)
+        environment = sockets.environment_of(unit, host.units.reader())[0] if varies else {}
+        for flag, value in _flag_values(executed(expand_variables(command, environment)).argv, flags):
             yield Directory(
                 who=holder, path=posixpath.normpath(value), own=True, evidence=f"{flag} {value} of {unit.name}"
             )

@@ -155,18 +155,19 @@ class PredictedHost:
 
     def forecast(self, coverage: Coverage, blind_spots: Iterable[BlindSpot] = ()) -> HostForecast:
         """The whole of it: effects in order, the services at the end, the sockets that are there because of the run."""
+        services = self.services()
         spots = dict.fromkeys([*self.state.blind_spots, *blind_spots, *self._blind])
         return HostForecast(
             host=self.state.host,
             coverage=coverage,
             effects=tuple(self._effects),
-            services=self.services(),
+            services=services,
             claims=claims_of(self._effects),
             blind_spots=tuple(spots),
             access=self._door.access(self, self._effects),
             firewall=self._door.firewall(self, self._effects),
-            needs=needs_of(self, self._effects),
-            directories=directories_of(self),
+            needs=needs_of(self, self._effects, services),
+            directories=directories_of(self, services),
         )
 
     def services(self) -> tuple[Service, ...]:

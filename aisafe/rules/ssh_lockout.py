@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from aisafe.model import Access, Effect, Finding, Holder, Obstacle, Party, TaskRef
+from aisafe.model import Access, Effect, Finding, Holder, Login, Obstacle, Party, TaskRef
 from aisafe.remedy import service_of, tasks
 from aisafe.rules import Case, rule
 
@@ -84,7 +84,7 @@ def _with_login(case: Case, access: Access) -> Iterator[Finding]:
 def _closed(case: Case, access: Access, items: Sequence[Obstacle], when: str) -> Finding:
     login, first = access.login, items[0]
     moment = "once this run has ended" if when == "now" else "after the next boot"
-    fix, yaml = _way_out(first, access)
+    fix, yaml = _way_out(case, first, login)
     task = next((item.task for item in items if item.task), None) or _culprit(case, first)
     place = f" through port {login.port}" if login.port else ""
     unit = next((case.before.units[name] for name in _SERVICES if name in case.before.units), None)
@@ -110,8 +110,7 @@ def _culprit(case: Case, item: Obstacle) -> TaskRef | None:
     return next((effect.task for effect in reversed(case.forecast.effects) if effect.kind in wanted), None)
 
 
-def _way_out(item: Obstacle, access: Access) -> tuple[str, str]:
-    login = access.login
+def _way_out(case: Case, item: Obstacle, login: Login) -> tuple[str, str]:
     port = login.port or 22
     if item.part == "socket":
         return (f"Let sshd listen on both ports first (Port {port} and the new one), change ansible_port in the inventory, and "
@@ -119,11 +118,15 @@ def _way_out(item: Obstacle, access: Access) -> tuple[str, str]:
     if item.part == "configuration":
         return "Correct it, and let the task test what it writes: validate: /usr/sbin/sshd -t -f %s.", ""
     if item.part == "firewall":
+        closes = [effect for effect in case.forecast.effects if effect.task == item.task and effect.kind == "firewall"]
+        if any(effect.action == "remove" for effect in closes):
+            return f"Leave the rule that lets port {port}/tcp in.", ""
         return _open_first(item, port)
     if item.part == "key":
-        yaml = tasks({"name": "Keep the key of this run", "ansible.posix.authorized_key": {
-            "user": login.user, "key": "{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"}})  # fmt: skip
-        return "Keep the key with which this run logs in among them.", yaml
+        return (
+            "Keep the key with which this run logs in among them (beside an exclusive one, or under the new path).",
+            "",
+        )
     return {
         "server": "Drop the task.",
         "authentication": f"Leave a way in for {login.user}, or change the inventory to another login first.",

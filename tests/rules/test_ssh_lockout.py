@@ -82,7 +82,7 @@ def test_obstacles(access: dict[str, list[Obstacle]], expected: list[tuple[str, 
         (no("firewall", "ufw does not let in port 22/tcp"), "Let port 22/tcp in", "community.general.ufw"),
         (no("firewall", "firewalld does not let in port 22/tcp"), "Let port", "ansible.posix.firewalld"),
         (no("firewall", "iptables does not let in port 22/tcp"), "Let port", "ansible.builtin.iptables"),
-        (no("key", "our key is not there"), "Keep the key", "ansible.posix.authorized_key"),
+        (no("key", "our key is not there"), "Keep the key", ""),
         (no("socket", "listens elsewhere"), "both ports", ""),
         (no("configuration", "sshd does not start"), "sshd -t -f %s", ""),
     ],
@@ -102,3 +102,11 @@ def test_a_change_of_the_network_warns() -> None:
     (finding,) = found("ssh-lockout", SSH, forecast(change))
     assert (finding.severity, finding.when) == ("warning", "possible")
     assert not found("ssh-lockout", SSH, forecast(replace(change, certainty="possible")))
+
+
+def test_no_task_before_it_helps_against_one_that_takes_the_rule_away() -> None:
+    gone = replace(effect("remove", "unit ufw", line=4), kind="firewall", holder=None)
+    closed = replace(no("firewall", "ufw does not let in port 22/tcp"), task=gone.task)
+    (finding,) = found("ssh-lockout", SSH, forecast(gone, access=Access(login=LOGIN, now=(closed,))))
+    assert finding.yaml == ""
+    assert "Leave the rule" in finding.fix

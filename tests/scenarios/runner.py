@@ -44,7 +44,7 @@ def run(scenario: Scenario, host: Host, directory: Path, *, plan_only: bool = Fa
     host = replace(host, user=scenario.login)
     place = _workplace(scenario, host, directory)
     if scenario.prepare:
-        done = place.run("ansible-playbook", "-i", "inventory.ini", "prepare.yml", timeout=600)
+        done = place.run("ansible-playbook", "-i", "inventory.ini", "prepare.yml", timeout=600, ANSIBLE_PIPELINING="1")
         if done.returncode:
             return _broken(scenario, f"prepare failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
     faults: list[str] = []
@@ -60,7 +60,7 @@ def run(scenario: Scenario, host: Host, directory: Path, *, plan_only: bool = Fa
 
 
 def _apply(scenario: Scenario, host: Host, place: Workplace, truth: dict[str, bool], faults: list[str]) -> None:
-    done = place.run("ansible-playbook", "-i", "inventory.ini", "play.yml", timeout=600)
+    done = place.run("ansible-playbook", "-i", "inventory.ini", "play.yml", timeout=600, ANSIBLE_PIPELINING="1")
     place.write("applied.txt", done.stdout + done.stderr)
     truth["applies"] = done.returncode == 0
     if truth["applies"] != scenario.applies:
