@@ -154,7 +154,10 @@ def _unit_directories(host: PredictedHost, unit: Unit, holder: Holder, program: 
     for path in unit.directories:
         if path.startswith("/") and path not in ("/", "/root"):
             state = path.startswith("/var/lib/")
-            yield Directory(who=holder, path=posixpath.normpath(path), own=state,
+            own = state and bool(
+                flags or data_directories(program)
+            )  # else it may be an application of several processes
+            yield Directory(who=holder, path=posixpath.normpath(path), own=own,
                             evidence=f"{'StateDirectory=' if state else 'WorkingDirectory='}{path} of {unit.name}")  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aisafe.model import Effect, Finding, Holder, Need, Party, Service
 from aisafe.remedy import service_of
@@ -109,21 +110,29 @@ def _socket(case: Case, need: Need) -> Effect | None:
     holders = {item.holder for item in listening}
     holders |= {Holder(kind="container", name=name) for name, container in case.before.containers.items()
                 if any(port.socket.overlaps(socket) for port in container.ports)}  # fmt: skip
-    return next((effect for effect in reversed(case.forecast.effects)
-                 if effect.holder in holders and effect.action in _ENDS), None)  # fmt: skip
+    unknown = [service for service in case.forecast.services if service.active and not service.sockets_known]
+    if any(service.holder in holders for service in unknown):
+        return None  # it runs at the end, and where it listens then could not be worked out
+    found = next((effect for effect in reversed(case.forecast.effects)
+                  if effect.holder in holders and effect.action in _ENDS), None)  # fmt: skip
+    if found is not None and any(service.by_run for service in unknown):
+        return replace(found, certainty="possible")
+    return found
 
 
 def _path(case: Case, need: Need) -> Effect | None:
+    """An archive, a checkout or a link that is put in its place may hold it; so may what a command leaves there."""
     found: Effect | None = None
     for effect in case.forecast.effects:
-        if effect.kind != "file":
-            continue
-        if effect.action == "remove" and (
-            need.name == effect.name or need.name.startswith(effect.name.rstrip("/") + "/")
-        ):
+        within = need.name == effect.name or need.name.startswith(effect.name.rstrip("/") + "/")
+        if effect.kind == "file" and effect.action == "remove" and within:
             found = effect
-        elif effect.action == "create" and effect.name == need.name:
+        elif found is None:
+            continue
+        elif effect.kind == "file" and within and (effect.name == need.name or effect.detail != "directory"):
             found = None
+        elif effect.kind in ("command", "package") or effect.certainty == "opaque":
+            found = replace(found, certainty="possible")
     return found
 
 
