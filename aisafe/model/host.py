@@ -75,8 +75,8 @@ class Unit:
     ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
     ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
     hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
-    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
-    socket, path and timer relations.
+    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``), ``ipv6_only``: its
+    BindIPv6Only=. ``triggers``/``triggered_by``: socket, path and timer relations.
     """
 
     name: str
@@ -97,6 +97,7 @@ class Unit:
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_files: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
+    ipv6_only: bool = False
     triggers: tuple[str, ...] = ()
     triggered_by: tuple[str, ...] = ()
     user: str = ""
