@@ -119,6 +119,8 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
         cwd=Path.cwd(),
         environ=os.environ,
         trust=chosen.trust,
+        base=chosen.base,
+        allow_untested=chosen.allow_untested_ansible,
         connection_password=passwords.connection,
         become_password=passwords.become,
         vault_passwords=passwords.vault,

@@ -177,7 +177,8 @@ def doctor(context: typer.Context) -> None:
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
     out = console(stderr=False)
-    program = find_ansible_playbook(os.environ, str(_settings().ansible_playbook or ""))
+    chosen = _settings()
+    program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
     out.print(f"controller: Python {sys.version.split()[0]}, aisafe {__version__}, applies with {program}")
     line = parse(context.args, known=())
     patterns = [word.value for word in line.words if word.name == "" and word.value]
@@ -191,7 +192,8 @@ def doctor(context: typer.Context) -> None:
         playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n  gather_facts: false\n", encoding="utf-8")
         with Simulation(
             argv=[*options, str(playbook)], cwd=Path.cwd(), environ=os.environ, connection_password=passwords.connection,
-            become_password=passwords.become, vault_passwords=passwords.vault,
+            become_password=passwords.become, vault_passwords=passwords.vault, trust=chosen.trust, base=chosen.base,
+            allow_untested=chosen.allow_untested_ansible,
         ) as simulation:  # fmt: skip
             target = simulation.target()
     if not target.connections:

@@ -97,6 +97,14 @@ class Settings:
     prompt: Path | None = None
     model: str = ""
     debug: bool = False
+    allow_untested_ansible: bool = False
+
+    @property
+    def base(self) -> Path:
+        """Where relative paths of the settings file start; the working directory where there is no file."""
+        if self.source is None:
+            return Path.cwd()
+        return self.source.parent.parent if self.source.parent.name == ".config" else self.source.parent
 
 
 Shape = Literal["text", "path", "number", "integer", "flag", "list"]
@@ -153,10 +161,13 @@ OPTIONS: tuple[Option, ...] = (
     _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
             flag="model"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
-    _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
+    _option("trust", "PATH", "list", "none", "",
+            "Files and directories whose plugins, inventories and password scripts may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
     _option("forks", "NUMBER", "integer", "10", "hosts", "How many hosts are asked at once."),
     _option("lint_timeout", "SECONDS", "number", "180", "s", "For ansible-lint."),
+    _option("allow_untested_ansible", "", "flag", "off", "",
+            "Forecast with an ansible-core that aisafe was not tested with; a finding says so."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
@@ -324,7 +335,18 @@ def _nearest(name: str, known: Mapping[str, Any], prefix: str = "") -> str:
     return f"Did you mean {prefix}{close[0]}?" if close else ""
 
 
-_PLAIN = ("rules", "accept", "deadline", "settle", "lint", "format", "forks", "model", "debug")
+_PLAIN = (
+    "rules",
+    "accept",
+    "deadline",
+    "settle",
+    "lint",
+    "format",
+    "forks",
+    "model",
+    "debug",
+    "allow_untested_ansible",
+)
 
 
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:

@@ -31,8 +31,8 @@ class Moment:
     unsure: bool = False  # it is not known whether the task changes anything
     factless: set[str] = field(default_factory=set)
 
-    def note(self, kind: NoteKind, message: str) -> None:
-        self.journal.note(kind, message, host=self.host or None, task=self.ref)
+    def note(self, kind: NoteKind, message: str, *, fix: str = "") -> None:
+        self.journal.note(kind, message, host=self.host or None, task=self.ref, fix=fix)
 
     def begin(self, host: str, task: Any, ref: TaskRef, phase: Phase = "before") -> None:
         self.host, self.task, self.ref, self.phase = host, task, ref, phase
