@@ -6,20 +6,35 @@ Shares no code with the product: it asks `systemctl`, `ss`, `dpkg-query`, `apt-m
 from __future__ import annotations
 
 import re
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.testbed import Host
-from tests.testbed.listing import observe
+from tests.testbed.asking import sections
+from tests.testbed.listing import PRUNED, _docker
 
 Facts = dict[str, dict[str, Any]]
 """kind -> name -> what of it counts."""
 
-UNITS = r"""
-systemctl show --no-pager -p Id -p ActiveState -p UnitFileState -p InvocationID -p LoadState '*.service' '*.socket' \
-  '*.timer' '*.path'
+STATE_SCRIPT = r"""
+section() { printf '\036%s\n' "$1"; }
+section unit_files; systemctl list-unit-files --no-legend --plain --full --no-pager || exit 1
+section units; systemctl show --no-pager -p Id -p ActiveState -p UnitFileState -p InvocationID -p LoadState \
+    '*.service' '*.socket' '*.timer' '*.path' || exit 1
+section sockets; ss -Htulnp || exit 1
+section packages; dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Abbrev}\n' || exit 1
+section manual; apt-mark showmanual || exit 1
+section users; getent passwd || exit 1
+section groups; getent group || exit 1
 """
+ROOTS = (
+    "/etc", "/usr", "/opt", "/root", "/home", "/srv", "/var/lib", "/var/spool", "/var/www", "/var/log", "/data", "/mnt",
+)  # fmt: skip
+HASHED = ("/etc/", "/opt/", "/root/", "/home/", "/srv/", "/usr/local/", "/var/spool/", "/var/www/", "/data/")
+"""Where every file is hashed at every look; elsewhere only those that were written to since the look before."""
+FIND = r"%y\t%m\t%U\t%G\t%s %T@ %C@\t%l\0%p\0"
 BOOKKEEPING = re.compile(
     r"/var/lib/(dpkg|apt|ucf|aptitude|aisafe)(/|$)"  # the package manager's own books
     r"|/var/lib/systemd/(deb-systemd|catalog|coredump|linger)"
@@ -27,6 +42,8 @@ BOOKKEEPING = re.compile(
     r"|/etc/ld\.so\.cache|/etc/\.pwd\.lock|/etc/mailcap"
     r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"  # counted as users and groups
     r"|/etc/systemd/.*\.(wants|requires)(/|$)|/etc/rc[0-6S]\.d(/|$)"  # counted as units that are enabled
+    r"|/var/log/(apt|dpkg|alternatives|journal|private|wtmp|btmp|lastlog|faillog|auth|syslog|cron|daemon|nginx)[^/]*"
+    r"|/var/log/(apt|journal|nginx)/"
     r"|.*/__pycache__(/|$)|.*/\.ansible(/|$)|.*/\.cache(/|$)"
     r"|/etc/docker(/key\.json)?$|/root/\.docker(/|$)"
 )
@@ -45,70 +62,77 @@ PATIENCE = 40.0
 """Seconds that are waited for that at most."""
 
 
-def look(host: Host, *, without: Sequence[str] = ()) -> Facts:
-    """Everything that counts on ``host``; ``without``: directories that services write to all the time."""
-    listing = observe(host, exclude=[*without])
-    uids, gids = _numbers(listing["user"]), _numbers(listing["group"])
-    files = {
-        path: {
-            "type": entry["type"],
-            "sha256": entry.get("sha256"),
-            "mode": entry["mode"],
-            "owner": _names(entry["owner"], uids, gids),
-            "target": entry.get("target"),
-        }
-        for path, entry in listing["file"].items()
-        if not BOOKKEEPING.match(path)
-    }
-    for path, entry in files.items():
-        if path.startswith(CRONTABS) and entry["type"] == "f":
-            entry["sha256"] = host.run(["sh", "-c", HEADERLESS, "-", path]).stdout.split()[0]
-    manual = set(host.run("apt-mark showmanual").stdout.split())
+def look(host: Host, *, without: Sequence[str] = (), since: Facts | None = None) -> Facts:
+    """Everything that counts on ``host``; ``without``: directories that services write to all the time.
+
+    ``since``: an earlier look. Outside HASHED only those files are hashed that are not as they were then.
+    """
+    told = sections(host.container, STATE_SCRIPT)
+    users, groups = _lines(told["users"]), _lines(told["groups"])
     packages = {
-        name.split(":")[0]: version.split()[0]
-        for name, version in listing["package"].items()
-        if version.split()[-1].startswith("i")
+        line.split("\t")[0]: line.split("\t")[1]
+        for line in told["packages"].splitlines()
+        if line.split("\t")[2].startswith("ii")
     }
+    manual = set(told["manual"].split())
+    docker = _docker(host.container)
+    docker.pop("bridges")
     return {
-        "file": files,
-        "unit": units(host),
+        "file": files(host, users, groups, without, (since or {}).get("file", {})),
+        "unit": units(told["unit_files"], told["units"]),
         "package": packages,
         "manual": {name: version for name, version in packages.items() if name in manual},
-        "socket": {sockets_name(key): programs for key, programs in listing["listening"].items()},
+        "socket": sockets(told["sockets"]),
         "container": {
-            name: {"running": entry["state"]["Running"], "image": entry["config"]["Image"]}
-            for name, entry in listing.get("container", {}).items()
+            name: {"running": entry["state"]["Running"], "image": entry["config"]["Image"], "made": entry["config"]}
+            for name, entry in docker.get("container", {}).items()
         },
-        "image": {name: identity for name, identity in listing.get("image", {}).items()},
-        "network": listing.get("network", {}),
-        "volume": listing.get("volume", {}),
-        "user": {name: f"{line} {_groups_of(name, listing['group'])}" for name, line in listing["user"].items()},
-        "group": {name: line.rpartition(":")[0] for name, line in listing["group"].items()},
-        "engine": listing["docker"],
+        "image": docker.get("image", {}),
+        "network": docker.get("network", {}),
+        "volume": docker.get("volume", {}),
+        "user": {name: f"{line} {_groups_of(name, groups)}" for name, line in users.items()},
+        "group": {name: line.rpartition(":")[0] for name, line in groups.items()},
+        "engine": docker["docker"],
     }
 
 
-def _numbers(lines: dict[str, str]) -> dict[str, str]:
-    return {line.split(":")[2]: name for name, line in lines.items()}
+def files(
+    host: Host, users: Mapping[str, str], groups: Mapping[str, str], without: Sequence[str], since: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Files, directories and links below ROOTS: type, mode, owner, target, and what they hold."""
+    uids, gids = _numbers(users), _numbers(groups)
+    conditions = " -o ".join(f"-path {shlex.quote(path)}" for path in [*PRUNED, *without])
+    script = f"find {' '.join(ROOTS)} \\( {conditions} \\) -prune -o -printf '{FIND}' 2>/dev/null || true"
+    parts = host.run(script).stdout.split("\0")[:-1]
+    found: dict[str, dict[str, Any]] = {}
+    for meta, path in zip(parts[::2], parts[1::2], strict=True):
+        kind, mode, user, group, stamp, target = meta.split("\t", 5)
+        if not BOOKKEEPING.match(path):
+            found[path] = {
+                "type": kind, "sha256": None, "mode": mode, "owner": f"{uids.get(user, user)}:{gids.get(group, group)}",
+                "target": target or None, "stamp": stamp if kind == "f" else None,
+            }  # fmt: skip
+    wanted = [
+        path
+        for path, entry in found.items()
+        if entry["type"] == "f" and (path.startswith(HASHED) or (since and since.get(path) != entry))
+    ]
+    for line in host.run("xargs -0 -r openssl dgst -sha256 -r", input="\0".join(wanted)).stdout.splitlines():
+        found[line[66:]].update(sha256=line[:64], stamp=None)
+    for path in wanted:
+        if path.startswith(CRONTABS):
+            found[path]["sha256"] = host.run(["sh", "-c", HEADERLESS, "-", path]).stdout.split()[0]
+    return found
 
 
-def _names(owner: str, uids: dict[str, str], gids: dict[str, str]) -> str:
-    user, group = owner.split(":")
-    return f"{uids.get(user, user)}:{gids.get(group, group)}"
-
-
-def _groups_of(user: str, groups: dict[str, str]) -> str:
-    return " ".join(sorted(name for name, line in groups.items() if user in line.rpartition(":")[2].split(",")))
-
-
-def units(host: Host) -> dict[str, dict[str, Any]]:
+def units(unit_files: str, shown: str) -> dict[str, dict[str, Any]]:
     """Every service, socket, timer and path unit that is loaded or has a file: active, enabled, and which start it is."""
     found: dict[str, dict[str, Any]] = {}
-    for line in host.run("systemctl list-unit-files --no-legend --plain --full --no-pager").stdout.splitlines():
+    for line in unit_files.splitlines():
         name, state = line.split()[:2]
         if name.rpartition(".")[2] in ("service", "socket", "timer", "path") and not PASSING.match(name):
             found[name] = {"active": "inactive", "enabled": state, "invocation": ""}
-    for block in host.run(UNITS).stdout.split("\n\n"):
+    for block in shown.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         name = values.get("Id", "")
         if name and not PASSING.match(name) and (values.get("LoadState") != "not-found" or name in found):
@@ -120,9 +144,28 @@ def units(host: Host) -> dict[str, dict[str, Any]]:
     return found
 
 
-def sockets_name(key: str) -> str:
-    """``tcp 0.0.0.0:80`` of ss(8); an address bound to one interface loses its name."""
-    return re.sub(r"%[^\]:]+", "", key)
+def sockets(listed: str) -> dict[str, str]:
+    """``tcp 0.0.0.0:80`` -> programs, of ss(8); an address bound to one interface loses its name."""
+    found: dict[str, str] = {}
+    for words in map(str.split, listed.splitlines()):
+        name = re.sub(r"%[^\]:]+", "", f"{words[0]} {words[4]}")
+        programs = sorted(set(re.findall(r'\("([^"]*)",', words[6] if len(words) > 6 else "")))
+        if programs == ["containerd"]:
+            continue  # its stream server listens at a port that it draws anew at each start
+        found[name] = " ".join(sorted({*found.get(name, "").split(), *programs}))
+    return found
+
+
+def _lines(text: str) -> dict[str, str]:
+    return {line.split(":")[0]: line for line in text.splitlines()}
+
+
+def _numbers(lines: Mapping[str, str]) -> dict[str, str]:
+    return {line.split(":")[2]: name for name, line in lines.items()}
+
+
+def _groups_of(user: str, groups: Mapping[str, str]) -> str:
+    return " ".join(sorted(name for name, line in groups.items() if user in line.rpartition(":")[2].split(",")))
 
 
 def settle(host: Host) -> None:
@@ -138,8 +181,11 @@ def settle(host: Host) -> None:
         time.sleep(0.4)
 
 
-def with_packages_only(host: Host, packages: Facts, *, without: Sequence[str] = ()) -> Facts:
-    """Bring ``host`` to these packages with apt alone, as a control: what is there now comes of packages, not of tasks."""
+def with_packages_only(host: Host, before: Facts, packages: Facts, *, without: Sequence[str] = ()) -> Facts:
+    """Bring ``host`` to these packages with apt alone, as a control: what is there now comes of packages, not of tasks.
+
+    ``before``: the look at a host in the same state.
+    """
     had = set(look_packages(host))
     wanted = set(packages["package"])
     words = [*sorted(wanted - had), *(f"{name}-" for name in sorted(had - wanted))]
@@ -148,7 +194,7 @@ def with_packages_only(host: Host, packages: Facts, *, without: Sequence[str] = 
             ["sh", "-c", 'DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install "$@"', "-", *words],
             timeout=600,
         )
-    return look(host, without=without)
+    return look(host, without=without, since=before)
 
 
 def look_packages(host: Host) -> list[str]:
