@@ -46,7 +46,8 @@ class Program:
     """One program. ``sockets``: role -> ``[ADDRESS:]PORT[/udp]``, None where it is closed unless asked for.
 
     ``container_sockets``: the same for its usual image, where that differs. ``generic``: it says nothing of what is
-    served (an interpreter, a general server for applications). ``source``: where all this is written.
+    served (an interpreter, a general server for applications). ``go``: it takes 0.0.0.0 for all of both families, as
+    Go's net.Listen does. ``source``: where all this is written.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Program:
     config: tuple[Config, ...] = ()
     positional: tuple[Setting, ...] = ()
     generic: bool = False
+    go: bool = False
     source: str = ""
 
 
@@ -143,6 +145,7 @@ def _program(name: str, data: Mapping[str, Any]) -> Program:
         config=tuple(_config(name, item) for item in data.get("config", ())),
         positional=_settings(data.get("positional", ())),
         generic=data.get("generic", False),
+        go=data.get("go", False),
         source=data["source"],
     )
 
