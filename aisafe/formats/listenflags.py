@@ -230,6 +230,9 @@ def _configured(
         named += [word for word in argv[1:2] if not word.startswith("-")]
     if not named and in_container:
         return [], ""  # what the image brings is its default
+    for folder in () if named else config.beside:
+        if more := [name for name in read.names(folder) or () if name != "README"]:
+            return [], f"{folder}/{more[0]} is not read"
     paths = named[-1:] or config.paths
     if not paths and not config.flag:
         return [], "its configuration is not in one known place"

@@ -31,6 +31,7 @@ class Config:
     """A configuration file that may move sockets. ``paths``: where it is by default, the first that exists counts.
 
     ``flag``: the option that names another; ``argument``: the first bare argument does. ``style``: how to read it.
+    ``beside``: directories with more of it, which are not read: what is in them makes the answer unsure.
     """
 
     paths: tuple[str, ...]
@@ -38,6 +39,7 @@ class Config:
     flag: str = ""
     argument: bool = False
     section: str = ""
+    beside: tuple[str, ...] = ()
     keys: Mapping[str, tuple[Setting, ...]]
 
 
@@ -156,6 +158,7 @@ def _config(name: str, data: Mapping[str, Any]) -> Config:
     return Config(
         paths=tuple(data.get("paths", ())), style=cast("Style", data["style"]), flag=data.get("flag", ""),
         argument=data.get("argument", False), section=data.get("section", ""), keys=_table(data.get("keys")),
+        beside=tuple(data.get("beside", ())),
     )  # fmt: skip
 
 

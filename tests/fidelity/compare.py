@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
 
-from tests.fidelity.truth import BOOKKEEPING, PASSING, ROOTS, Facts
+from tests.fidelity.truth import BOOKKEEPING, PASSING, ROOTS, Brought, Facts
 
 KINDS = (
     "file", "content", "mode", "unit", "socket", "package", "container", "image", "network", "volume", "user", "group",
@@ -47,18 +47,17 @@ class Tally:
         (self.wrong_certain if certain else self.wrong).append(what)
 
 
-def compare(before: Facts, told: Mapping[str, Any], after: Facts, control: Facts | None, host: str) -> dict[str, Tally]:
-    """One host in one play. ``told``: what `foresee` wrote; ``control``: the host with the same packages, no tasks."""
+def compare(before: Facts, told: Mapping[str, Any], after: Facts, brought: Brought, host: str) -> dict[str, Tally]:
+    """One host in one play. ``told``: what `foresee` wrote; ``brought``: what packages explain."""
     forecast = told["forecast"]["hosts"][host]
     contents = told["contents"].get(host, {})
     tallies = {kind: Tally() for kind in KINDS}
-    base = control["file"] if control else before["file"]
-    _files(tallies, before["file"], base, after["file"], contents, _named(forecast["effects"]))
+    _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"])
     _units(tallies["unit"], before["unit"], after["unit"], forecast)
     _sockets(tallies["socket"], before["socket"], after["socket"], forecast)
     _packages(tallies["package"], before, after, _last(forecast, "package"))
     for kind in ("container", "image", "network", "volume", "user", "group"):
-        _things(tallies[kind], before[kind], after[kind], _last(forecast, kind))
+        _things(tallies[kind], before[kind], after[kind], brought, _last(forecast, kind))
     return tallies
 
 
@@ -75,16 +74,14 @@ def _named(effects: list[dict[str, Any]]) -> dict[str, str]:
 def _files(
     tallies: dict[str, Tally],
     before: Mapping[str, Any],
-    base: Mapping[str, Any],
     after: Mapping[str, Any],
+    brought: Brought,
     contents: Mapping[str, Any],
-    named: Mapping[str, str],
+    effects: list[dict[str, Any]],
 ) -> None:
-    tally = tallies["file"]
-    changed = {path for path in {*base, *after} if base.get(path) != after.get(path)}
-    changed |= {path for path in {*before, *after} if before.get(path) != after.get(path)} - {
-        path for path in {*before, *base} if before.get(path) != base.get(path)
-    }
+    tally, named = tallies["file"], _named(effects)
+    removed = {effect["name"] for effect in effects if effect["kind"] == "file" and effect["action"] == "remove"}
+    changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     said = {
         path: file
         for path, file in contents.items()
@@ -92,25 +89,31 @@ def _files(
     }
     for path, file in sorted(said.items()):
         certain = file["certainty"] == named[path] == "certain"
-        there = after.get(path, {"type": ""})
-        differs = before.get(path) != after.get(path)
-        if file["type"] == there["type"] and (differs or (not certain and path in changed)):
-            tally.hit(happened=path in changed)
-            if file["type"] in ("f", "l"):
+        there, was = after.get(path, {"type": ""}), before.get(path)
+        kind = file["type"]
+        if not kind and not certain and path not in removed:
+            kind = there["type"]  # something comes there, and what was not foreseen
+        if kind == there["type"] and path in changed:
+            tally.hit(happened=path not in brought.paths or _differs(was, file))
+            if kind in ("f", "l"):
                 _content(tallies["content"], path, file, there, certain)
-            if file["type"] in ("f", "d"):
+            if kind in ("f", "d"):
                 _mode(tallies["mode"], path, file, there, certain)
-        elif file["type"] == "" and path not in before and path not in after:
-            continue  # made and removed again within the run
-        elif not certain or differs or _differs(before.get(path), file):
+        elif path not in before and path not in after and (path in removed or not certain):
+            if path not in removed:
+                tally.err(f"{path}: said to come, is absent", certain=False)
+        elif not certain or path in changed or _differs(was, file):
             tally.err(f"{path}: said {file['type'] or 'absent'}, is {there['type'] or 'absent'}"
-                      f"{'' if differs else ', unchanged'}", certain=certain)  # fmt: skip
+                      f"{'' if path in changed else ', unchanged'}", certain=certain)  # fmt: skip
     patterns = {name for name, certainty in named.items() if "*" in name and certainty != "opaque"}
+    below = tuple(f"{path}/" for path in removed if path in said)
     for path in sorted(changed - set(said)):
         if any(fnmatch(path, name) for name in patterns):  # a backup, whose name holds the time
             tally.hit(happened=True)
-            continue
-        tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
+        elif path not in after and path.startswith(below):  # went with the directory above it, which was said to go
+            tally.hit(happened=True)
+        elif not brought.explains(path):
+            tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
 
 
 def _differs(entry: Mapping[str, Any] | None, file: Mapping[str, Any]) -> bool:
@@ -280,7 +283,11 @@ def _packages(tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapp
 
 
 def _things(
-    tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], said: Mapping[str, Mapping[str, Any]]
+    tally: Tally,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    brought: Brought,
+    said: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Containers, images, networks, volumes, users and groups, by name: come, gone, or changed."""
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
@@ -300,4 +307,6 @@ def _things(
         else:
             tally.err(f"{name}: said {effect['action']}, is {'there' if there else 'absent'}", certain=certain)
     for name in sorted(changed - set(said)):
+        if name not in before and brought.explains(name):
+            continue
         tally.miss(f"{name} ({'gone' if name not in after else 'come' if name not in before else 'changed'})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
@@ -13,13 +12,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.fidelity.compare import Tally, compare
-from tests.fidelity.truth import Facts, look, settle, with_packages_only
+from tests.fidelity.truth import brought, look, settle
 from tests.testbed import Host
 from tests.testbed.pool import Pool
 
@@ -27,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 PREPARE = HERE / "prepare.sh"
 BIN = Path(sys.executable).parent
-CONTROLS = ROOT / ".fidelity" / "controls"
 ROLES = "AISAFE_FIDELITY_ROLES"
 """Environment variable: a directory with public roles (`OWNER+REPOSITORY/`), see sources.yml; their code is not ours."""
 
@@ -137,31 +136,12 @@ def _run(play: Play, hosts: Sequence[Host], pool: Pool, directory: Path, outcome
         settle(host)
     after = {host.name: look(host, without=play.leaves_out, since=before[host.name]) for host in hosts}
     for host in hosts:
-        control = None
-        if before[host.name]["package"] != after[host.name]["package"]:
-            control = _control(play, pool, before[host.name], after[host.name])
-        found = compare(before[host.name], told, after[host.name], control, host.name)
+        packaged = brought(host, before[host.name], after[host.name])
+        found = compare(before[host.name], told, after[host.name], packaged, host.name)
         for kind, tally in found.items():
             outcome.tallies[kind] = _sum(outcome.tallies.get(kind, Tally()), tally)
     if twice and not done.returncode:
         _second(play, directory, outcome)
-
-
-def _control(play: Play, pool: Pool, before: Facts, after: Facts) -> Facts:
-    """The host with the same packages and no tasks; kept, since plays are run again more often than packages change."""
-    asked = json.dumps([sorted(after["package"].items()), play.prepare, play.leaves_out, PREPARE.read_text()])
-    cache = CONTROLS / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
-    if cache.exists():
-        return dict(json.loads(cache.read_text(encoding="utf-8")))
-    (host,) = pool.take(["control"])
-    try:
-        _prepare(play, [host])
-        found = with_packages_only(host, before, after, without=play.leaves_out)
-    finally:
-        pool.release([host])
-    CONTROLS.mkdir(parents=True, exist_ok=True)
-    cache.write_text(json.dumps(found), encoding="utf-8")
-    return found
 
 
 def _prepare(play: Play, hosts: Sequence[Host]) -> None:
@@ -272,7 +252,7 @@ def _second(play: Play, directory: Path, outcome: Outcome) -> None:
         "certain": [_line(effect) for effect in effects if effect["certainty"] == "certain"],
         "unsure": len([effect for effect in effects if effect["certainty"] != "certain"]),
         "changed": really,
-        "changed_tasks": [before[0] for before, now in zip(tasks, tasks[1:], strict=False) if now[1] and before[0]],
+        "changed_tasks": [before[0] for before, now in pairwise(tasks) if now[1] and before[0]],
         "exit_code": done.returncode,
     }
 

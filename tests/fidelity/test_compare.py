@@ -9,6 +9,7 @@ import pytest
 from tests.fidelity.compare import Tally, compare
 from tests.fidelity.run import Outcome, catalogue, sources
 from tests.fidelity.table import table
+from tests.fidelity.truth import Brought
 
 EMPTY: dict[str, dict[str, Any]] = {
     kind: {}
@@ -46,7 +47,7 @@ def final(sha: str | None, certainty: str = "certain", **more: Any) -> dict[str,
 
 
 def run(before: dict[str, Any], forecast: dict[str, Any], after: dict[str, Any]) -> dict[str, Tally]:
-    return compare(before, forecast, after, None, "h")
+    return compare(before, forecast, after, Brought(), "h")
 
 
 def test_a_file_is_foreseen_with_its_content() -> None:
@@ -85,11 +86,22 @@ def test_a_possibility_that_does_not_come_true_is_wrong_but_not_certain() -> Non
     assert (found.said, found.right, len(found.wrong), found.wrong_certain) == (1, 0, 1, [])
 
 
-def test_files_of_packages_are_told_apart_by_the_control() -> None:
-    control = facts(file={"/etc/pkg": entry("1")})
-    after = facts(file={"/etc/pkg": entry("1"), "/etc/a": entry("2")})
-    found = compare(facts(), told(), after, control, "h")["file"]
-    assert found.missed == ["/etc/a (made)"]
+def test_files_of_packages_are_not_of_tasks() -> None:
+    after = facts(
+        file={"/etc/pkg": entry("1"), "/etc/a": entry("2"), "/var/lib/pkg/db": entry("3")},
+        user={"pkg": "pkg:x", "eve": "eve:x"},
+    )
+    of_package = Brought(paths=frozenset({"/etc/pkg"}), scripts="adduser --system pkg\nmkdb /var/lib/pkg/db")
+    found = compare(facts(), told(), after, of_package, "h")
+    assert found["file"].missed == ["/etc/a (made)"]
+    assert found["user"].missed == ["eve (come)"]
+
+
+def test_what_lay_below_a_removed_directory_went_with_it() -> None:
+    before = facts(file={"/opt/a": {**entry(""), "type": "d", "sha256": None}, "/opt/a/b": entry("1")})
+    forecast = told((effect("file", "remove", "/opt/a"),), {"/opt/a": final(None, type="")})
+    found = run(before, forecast, facts())["file"]
+    assert (found.happened, found.found, found.missed) == (2, 2, [])
 
 
 def unit(active: str, enabled: str, invocation: str = "") -> dict[str, str]:

@@ -9,11 +9,26 @@ import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tests.testbed import Host
 from tests.testbed.asking import sections
 from tests.testbed.listing import PRUNED, _docker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What is of packages, not of tasks: files, and the text of scripts in which other names may stand."""
+
+    paths: frozenset[str] = frozenset()
+    scripts: str = ""
+
+    def explains(self, name: str) -> bool:
+        return name in self.paths or bool(
+            self.scripts and re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w-])", self.scripts)
+        )
+
 
 Facts = dict[str, dict[str, Any]]
 """kind -> name -> what of it counts."""
@@ -25,9 +40,20 @@ section units; systemctl show --no-pager -p Id -p ActiveState -p UnitFileState -
     '*.service' '*.socket' '*.timer' '*.path' || exit 1
 section sockets; ss -Htulnp || exit 1
 section packages; dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Abbrev}\n' || exit 1
+section owned; cd /var/lib/dpkg/info && awk '{print FILENAME "\t" $0}' *.list || exit 1
 section manual; apt-mark showmanual || exit 1
 section users; getent passwd || exit 1
 section groups; getent group || exit 1
+"""
+OWNED_SCRIPT = r"""
+section() { printf '\036%s\n' "$1"; }
+cd /var/lib/dpkg/info || exit 1
+section scripts
+for file in *.postinst *.preinst *.config *.prerm *.postrm; do
+    test -e "$file" || continue; name=${file%.*}; printf '\035%s\n' "${name%:*}"; cat "$file"
+done
+section changed; dpkg-query -W -f '${Conffiles}\n' | awk 'NF >= 2 {print $2 "  " $1}' | md5sum --check 2>/dev/null |
+    sed -n 's/: FAILED.*//p' || true
 """
 ROOTS = (
     "/etc", "/usr", "/opt", "/root", "/home", "/srv", "/var/lib", "/var/spool", "/var/www", "/var/log", "/data", "/mnt",
@@ -42,8 +68,8 @@ BOOKKEEPING = re.compile(
     r"|/etc/ld\.so\.cache|/etc/\.pwd\.lock|/etc/mailcap"
     r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"  # counted as users and groups
     r"|/etc/systemd/.*\.(wants|requires)(/|$)|/etc/rc[0-6S]\.d(/|$)"  # counted as units that are enabled
-    r"|/var/log/(apt|dpkg|alternatives|journal|private|wtmp|btmp|lastlog|faillog|auth|syslog|cron|daemon|nginx)[^/]*"
-    r"|/var/log/(apt|journal|nginx)/"
+    r"|/var/log(/|$)|/var/lib/nginx/"  # what services write
+    r"|/etc/ssl/certs/(ca-certificates.crt|[0-9a-f]{8}\.\d)$|/etc/alternatives(/|$)"  # made of what packages bring
     r"|.*/__pycache__(/|$)|.*/\.ansible(/|$)|.*/\.cache(/|$)"
     r"|/etc/docker(/key\.json)?$|/root/\.docker(/|$)"
 )
@@ -81,6 +107,7 @@ def look(host: Host, *, without: Sequence[str] = (), since: Facts | None = None)
         "file": files(host, users, groups, without, (since or {}).get("file", {})),
         "unit": units(told["unit_files"], told["units"]),
         "package": packages,
+        "owned": _owned(told["owned"]),
         "manual": {name: version for name, version in packages.items() if name in manual},
         "socket": sockets(told["sockets"]),
         "container": {
@@ -156,6 +183,15 @@ def sockets(listed: str) -> dict[str, str]:
     return found
 
 
+def _owned(text: str) -> dict[str, str]:
+    """Path -> package, of dpkg's lists."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, path = line.partition("\t")
+        found[path] = name.removesuffix(".list").partition(":")[0]
+    return found
+
+
 def _lines(text: str) -> dict[str, str]:
     return {line.split(":")[0]: line for line in text.splitlines()}
 
@@ -181,22 +217,18 @@ def settle(host: Host) -> None:
         time.sleep(0.4)
 
 
-def with_packages_only(host: Host, before: Facts, packages: Facts, *, without: Sequence[str] = ()) -> Facts:
-    """Bring ``host`` to these packages with apt alone, as a control: what is there now comes of packages, not of tasks.
+def brought(host: Host, before: Facts, after: Facts) -> Brought:
+    """What packages that came or went between two looks explain: their files, and what their scripts name.
 
-    ``before``: the look at a host in the same state.
+    A configuration file of a package (dpkg-query(1), Conffiles) counts as the package's while it is as packaged.
     """
-    had = set(look_packages(host))
-    wanted = set(packages["package"])
-    words = [*sorted(wanted - had), *(f"{name}-" for name in sorted(had - wanted))]
-    if words:
-        host.run(
-            ["sh", "-c", 'DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install "$@"', "-", *words],
-            timeout=600,
-        )
-    return look(host, without=without, since=before)
-
-
-def look_packages(host: Host) -> list[str]:
-    listed = host.run("dpkg-query -W -f '${Package} ${db:Status-Abbrev}\\n'").stdout
-    return [line.split()[0] for line in listed.splitlines() if line.split()[-1].startswith("i")]
+    come = sorted(set(after["package"]) - set(before["package"]))
+    gone = {name for name in before["package"] if name not in after["package"]}
+    told = sections(host.container, OWNED_SCRIPT) if come or gone else {"scripts": "", "changed": ""}
+    owned = {**before["owned"], **after["owned"]}
+    changed = set(told["changed"].split("\n"))
+    paths = {path for path, name in owned.items() if name in {*come, *gone} and path not in changed}
+    scripts = "\n".join(
+        text for name, _, text in (part.partition("\n") for part in told["scripts"].split("\x1d")) if name in come
+    )
+    return Brought(paths=frozenset(paths), scripts=scripts)

@@ -132,3 +132,10 @@ def test_an_include_that_cannot_be_listed_leaves_it_open() -> None:
     found = listening(("nginx",), {}, read=read)
     assert not found.known
     assert "sites/*" in found.why
+
+
+def test_configuration_in_a_directory_that_is_not_read_leaves_it_open() -> None:
+    assert of("mosquitto").known
+    assert of("dnsmasq", {"/etc/dnsmasq.d/README": ""}).known
+    found = of("dnsmasq", {"/etc/dnsmasq.d/home.conf": "port=5353"})
+    assert (found.known, found.why) == (False, "/etc/dnsmasq.d/home.conf is not read")
