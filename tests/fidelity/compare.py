@@ -108,9 +108,8 @@ def _files(
     patterns = {name for name, certainty in named.items() if "*" in name and certainty != "opaque"}
     below = tuple(f"{path}/" for path in removed if path in said)
     for path in sorted(changed - set(said)):
-        if any(fnmatch(path, name) for name in patterns):  # a backup, whose name holds the time
-            tally.hit(happened=True)
-        elif path not in after and path.startswith(below):  # went with the directory above it, which was said to go
+        backup = any(fnmatch(path, name) for name in patterns)  # its name holds the time
+        if backup or (path not in after and path.startswith(below)):  # or it went with the directory above it
             tally.hit(happened=True)
         elif not brought.explains(path):
             tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
@@ -173,7 +172,7 @@ def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], fo
             continue
         name, action, certainty = effect["name"], effect["action"], effect["certainty"]
         if action in ("start", "restart", "stop"):
-            said[name, "active"] = ("no" if action == "stop" else "yes", _weaker(said.get((name, "active")), certainty))
+            said[name, "active"] = ("no" if action == "stop" else "yes", certainty)
         elif action in ("enable", "disable", "mask", "unmask"):
             value = {"enable": "yes", "mask": "masked"}.get(action, "no")
             said[name, "enabled"] = (value, certainty)
@@ -186,11 +185,9 @@ def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], fo
             moved, right = (name, "enabled") in happened, _on(now["enabled"]) == value
         else:
             service = services.get(name)
-            if value == "yes" and service is not None and not service["active"]:
-                value = "ended"  # a unit that runs and ends
             moved = (name, "active") in happened or (name, "restarted") in happened
             right = _up(now["active"]) == (value == "yes") and now["active"] != "failed"
-            if value == "ended":
+            if value == "yes" and service is not None and not service["active"]:  # a unit that runs and ends
                 moved, right = True, now["active"] != "failed"
         if right and (moved or (aspect == "active" and was["invocation"] != now["invocation"])):
             real = ((name, aspect) in happened) or (name, "restarted") in happened
@@ -204,10 +201,6 @@ def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], fo
     for (name, aspect), new in sorted(happened.items()):
         if (name, "active" if aspect == "restarted" else aspect) not in told:
             tally.miss(f"{name}: {aspect} {new}")
-
-
-def _weaker(earlier: tuple[str, str] | None, certainty: str) -> str:
-    return certainty
 
 
 def _unchanged(aspect: str, value: str, was: Mapping[str, Any]) -> bool:

@@ -109,17 +109,22 @@ class Outcome:
 
 def run(play: Play, pool: Pool, directory: Path, *, twice: bool = True) -> Outcome:
     """Do one play on pristine hosts. What goes wrong with the suite itself is told in ``trouble``."""
-    outcome, began = Outcome(play.name), time.monotonic()
     hosts = pool.take([f"web{number + 1}" for number in range(play.hosts)])
     try:
-        _run(play, hosts, pool, directory, outcome, twice)
+        return run_on(play, hosts, directory, twice=twice)
     finally:
         pool.release(hosts)
-        outcome.seconds = round(time.monotonic() - began, 1)
+
+
+def run_on(play: Play, hosts: Sequence[Host], directory: Path, *, twice: bool = True) -> Outcome:
+    """The same on hosts that are there."""
+    outcome, began = Outcome(play.name), time.monotonic()
+    _compared(play, hosts, directory, outcome, twice=twice)
+    outcome.seconds = round(time.monotonic() - began, 1)
     return outcome
 
 
-def _run(play: Play, hosts: Sequence[Host], pool: Pool, directory: Path, outcome: Outcome, twice: bool) -> None:
+def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outcome, *, twice: bool) -> None:
     _workplace(directory, hosts)
     _prepare(play, hosts)
     before = {host.name: look(host, without=play.leaves_out) for host in hosts}
