@@ -1,7 +1,7 @@
 # Put before every play's own preparation. No network is there: what plays download stands on the host itself.
 set -e
 
-# A package of a program that Debian does not have: `program_deb NAME VERSION PORT` makes /srv/www/NAME.deb. Its program
+# A package of a program that Debian does not have: `program_deb NAME VERSION PORT` makes /srv/www/NAME_VERSION_all.deb. Its program
 # serves an empty page at PORT, whatever its configuration says, and answers what such programs are asked.
 program_deb() {
     root=$(mktemp -d) && chmod 755 "$root"
@@ -18,7 +18,7 @@ program_deb() {
         "$1" "$1" "$1" "$1" '[Install]
 WantedBy=multi-user.target' >"$root/lib/systemd/system/$1.service"
     chmod 755 "$root/DEBIAN/postinst" "$root/usr/bin/$1"
-    dpkg-deb --root-owner-group --build "$root" "/srv/www/$1.deb" >/dev/null
+    dpkg-deb --root-owner-group --build "$root" "/srv/www/$1_$2_all.deb" >/dev/null
     rm -r "$root"
 }
 

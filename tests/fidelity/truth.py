@@ -188,7 +188,7 @@ def _owned(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in text.splitlines():
         name, _, path = line.partition("\t")
-        found[path] = name.removesuffix(".list").partition(":")[0]
+        found[re.sub(r"^/(lib|bin|sbin)/", r"/usr/\1/", path)] = name.removesuffix(".list").partition(":")[0]
     return found
 
 
