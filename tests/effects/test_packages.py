@@ -86,7 +86,7 @@ def test_removal_stops_what_runs() -> None:
     host = predicted(packages={"nginx": "1.22"}, units={"nginx.service": live})
     result = run(host, "apt", {"name": "nginx", "state": "absent"})
     assert [f"{one.kind} {one.action} {one.name}" for one in result.effects] == [
-        "unit stop nginx.service", "package remove nginx",
+        "unit stop nginx.service", "unit disable nginx.service", "package remove nginx",
     ]  # fmt: skip
 
 
