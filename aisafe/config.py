@@ -86,7 +86,6 @@ class Settings:
     scope: tuple[str, ...] = ()
     forks: int = 10
     keep_runs: int = 200
-    kubernetes_version: str = ""
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
@@ -173,7 +172,6 @@ OPTIONS: tuple[Option, ...] = (
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
     _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
-    _option("kubernetes_version", "VERSION", "text", "the newest known", "", "Of the clusters that manifests are for: 1.31."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
            help="error (blocks), warn, note (shown with -v) or off, for each rule."),
     Option(name="", env="", key="checks", metavar="LIST", default="none",
@@ -268,7 +266,6 @@ _PLAIN = (
     "format",
     "forks",
     "keep_runs",
-    "kubernetes_version",
     "model",
     "debug",
     "allow_untested_ansible",
