@@ -144,6 +144,24 @@ class Asked:
     in_sight: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A Kubernetes object that the run gives to a cluster (``given``) or writes into a file.
+
+    ``where``: the file on the host, or the argument it came from. ``document``: the object as JSON, every text hidden but
+    apiVersion, kind, name and namespace; '' where it could not be read, ``unread`` says why. ``strict``: unknown fields are
+    refused when it is given (kubectl's --validate).
+    """
+
+    task: TaskRef
+    where: str
+    given: bool
+    document: str = ""
+    unread: str = ""
+    strict: bool = False
+    certainty: Certainty = "certain"
+
+
 NeedKind = Literal["unit", "container", "network", "path", "socket"]
 
 
@@ -216,6 +234,7 @@ class HostForecast:
     directories: tuple[Directory, ...] = ()
     marks: tuple[TaskMark, ...] = ()
     asked: tuple[Asked, ...] = ()
+    manifests: tuple[Manifest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
