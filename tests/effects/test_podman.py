@@ -138,6 +138,11 @@ def test_quadlet_state_writes_the_file_once() -> None:
     assert good(podman(host, **args, memory="1g")).changed is None
 
 
+def test_a_name_that_docker_has_too() -> None:
+    host = host_with(container("web", image_id="x"), web(name="web (podman)"))
+    assert good(podman(host, **TASK)).changed is False
+
+
 def test_generate_systemd() -> None:
     host = host_with(web())
     result = good(podman(host, "generate_systemd", name="web", dest="/etc/systemd/system"))
