@@ -14,7 +14,7 @@ from aisafe.formats import composecommand
 from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.serverconfig import Reader
-from aisafe.formats.unitfile import full_name
+from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
@@ -30,7 +30,8 @@ class PredictedUnit:
     ``unit``: as ``systemctl show`` would tell it now. ``found`` False: no unit of that name; None: cannot be known.
     ``pending``: its definition as of the next daemon-reload or boot, where that differs. ``touched``: the task that
     last changed its state, enablement or definition. ``certainty`` possible: whether it is so depends on ``why``.
-    ``unread``: the part of its definition that could not be told, '' for none. ``listening``: where it listens since
+    ``unread``: the part of its definition that could not be told, '' for none. ``bad``: why systemd refuses to start it
+    (LoadState=bad-setting), '' for not. ``listening``: where it listens since
     the run started it.
     """
 
@@ -41,6 +42,7 @@ class PredictedUnit:
     certainty: Certainty = "certain"
     why: str = ""
     unread: str = ""
+    bad: str = ""
     listening: Listening | None = None
 
     @property
@@ -96,8 +98,12 @@ class UnitStore:
         return PredictedUnit(
             unit=unit, found=current.found, pending=pending, touched=now.touched or self._definitions.changed_by(name),
             certainty="certain" if certain else "possible", why=now.why or current.why, unread=current.unread,
-            listening=now.listening,
+            bad=current.bad if certain else "", listening=now.listening,
         )  # fmt: skip
+
+    def sections(self, name: str) -> UnitFile:
+        """See :meth:`UnitFiles.sections`."""
+        return self._definitions.sections(name)
 
     def canonical(self, name: str) -> str:
         """The unit's own name: ``nginx`` is ``nginx.service``, ``sshd.service`` may be an alias of ``ssh.service``."""

@@ -11,6 +11,7 @@ from aisafe.formats.composefiles import Files, Model, NotKnown, ReadText, env_fi
 from aisafe.formats.composemerge import BadCompose
 from aisafe.formats.dockerrun import ContainerOrder, command_words, volume
 from aisafe.formats.ports import PortSpec, address_of, parse_published, port_range
+from aisafe.formats.sizes import size_of
 from aisafe.model import Mount
 from aisafe.model.host import Protocol
 
@@ -212,6 +213,8 @@ def _service(name: str, data: Mapping[str, Any], problems: list[str], environmen
         environment=_environment(data.get("environment"), environment),
         mounts=tuple(mount for mount in map(_volume, data.get("volumes") or []) if mount is not None),
         labels={key: "" if item is None else _text(item) for key, item in (data.get("labels") or {}).items()},
+        memory_limit=size_of(data.get("mem_limit") or _resource(deploy, "limits")),
+        memory_reserved=size_of(data.get("mem_reservation") or _resource(deploy, "reservations")),
     )
     service = ComposeService(
         name=name,
@@ -266,6 +269,14 @@ def _port(item: Any) -> tuple[PortSpec, ...]:
             protocol=cast("Protocol", protocol),
         ),
     )  # fmt: skip
+
+
+def _resource(deploy: Any, kind: str) -> Any:
+    """Memory of ``deploy.resources`` (Compose Deploy Specification)."""
+    found = deploy
+    for key in ("resources", kind, "memory"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def _environment(value: object, environment: Mapping[str, str]) -> dict[str, str]:

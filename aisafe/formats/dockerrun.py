@@ -10,6 +10,7 @@ from typing import Final
 
 from aisafe.formats.commandline import base_name
 from aisafe.formats.ports import PortSpec, parse_published
+from aisafe.formats.sizes import size_of
 from aisafe.model import Mount
 
 ENGINES: Final = ("docker", "podman", "nerdctl")
@@ -35,7 +36,7 @@ class ContainerOrder:
 
     ``command`` and ``entrypoint`` are None where the image decides. ``network_mode`` '' is the engine's default.
     ``pod``: the pod of Podman that it joins, ``new_pod``: which it brings along, ports included.
-    ``problems``: parts that could not be understood, so that more may be open than told.
+    Memory in bytes. ``problems``: parts that could not be understood, so that more may be open than told.
     """
 
     name: str = ""
@@ -52,6 +53,8 @@ class ContainerOrder:
     environment_files: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    memory_limit: int | None = None
+    memory_reserved: int | None = None
     pod: str = ""
     new_pod: bool = False
     removed_at_exit: bool = False
@@ -137,7 +140,7 @@ def options(words: Sequence[str]) -> Options:
 
 _ALIASES: Final = {
     "-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-e": "--env", "-l": "--label", "--net": "--network",
-    "-d": "--detach",
+    "-d": "--detach", "-m": "--memory",
 }  # fmt: skip
 
 
@@ -197,6 +200,8 @@ def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) 
             ) if mount is not None
         ),
         labels=dict(pair(text) for text in given.get("--label", [])),
+        memory_limit=size_of(_last(given, "--memory")),
+        memory_reserved=size_of(_last(given, "--memory-reservation")),
         pod=pod.removeprefix("new:"),
         new_pod=pod.startswith("new:"),
         removed_at_exit=_last(given, "--rm") == "true",

@@ -1,20 +1,23 @@
 """The nouns of aisafe: frozen data. Imports nothing else of aisafe."""
 
+from aisafe.model.access import Access, Firewall, Obstacle, PacketFilter, PacketRule
 from aisafe.model.finding import Finding, Party, Severity, Verdict, When
 from aisafe.model.forecast import (
+    Absent,
     Action,
-    Certainty,
+    Asked,
     Claim,
     Coverage,
+    Directory,
     Effect,
     EffectKind,
     Forecast,
     HostForecast,
+    Need,
     Note,
     NoteKind,
     Service,
     TaskMark,
-    TaskRef,
 )
 from aisafe.model.host import (
     Address,
@@ -25,7 +28,9 @@ from aisafe.model.host import (
     HostState,
     Image,
     Listener,
+    Login,
     Mount,
+    PacketTables,
     PublishedPort,
     Socket,
     Space,
@@ -35,12 +40,16 @@ from aisafe.model.host import (
     User,
 )
 from aisafe.model.run import Applied, CheckResult, Connection, HostOutcome, HostResult, Outcome, Target, TaskResult
+from aisafe.model.task import Certainty, TaskRef
 from aisafe.model.unknown import Unknown, is_unknown
 
 __all__ = [
+    "Absent",
+    "Access",
     "Action",
     "Address",
     "Applied",
+    "Asked",
     "BlindKind",
     "BlindSpot",
     "Certainty",
@@ -49,9 +58,11 @@ __all__ = [
     "Connection",
     "Container",
     "Coverage",
+    "Directory",
     "Effect",
     "EffectKind",
     "Finding",
+    "Firewall",
     "Forecast",
     "Holder",
     "HostForecast",
@@ -60,10 +71,16 @@ __all__ = [
     "HostState",
     "Image",
     "Listener",
+    "Login",
     "Mount",
+    "Need",
     "Note",
     "NoteKind",
+    "Obstacle",
     "Outcome",
+    "PacketFilter",
+    "PacketRule",
+    "PacketTables",
     "Party",
     "PublishedPort",
     "Service",
