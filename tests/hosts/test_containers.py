@@ -16,6 +16,9 @@ from tests.hosts.test_effects import Task, foresee, really, state_of
 from tests.hosts.test_effects import pool as pool  # noqa: PLC0414  the fixture
 from tests.testbed import Host
 
+SLOW = 600
+"""Seconds that an installation may take on a busy machine."""
+
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
 FILES = {
     "/srv/shop/docker-compose.yml": """
@@ -120,7 +123,7 @@ def converged(
 
 
 def test_compose_and_swarm(host: Host, pool: SessionPool, tmp_path: Path) -> None:
-    host.run(INSTALL + "docker-compose")
+    host.run(INSTALL + "docker-compose", timeout=SLOW)
     claimed, found = converged(host, pool, tmp_path, COMPOSE)
     node = "docker.service"
     assert claimed == {
@@ -132,7 +135,7 @@ def test_compose_and_swarm(host: Host, pool: SessionPool, tmp_path: Path) -> Non
 
 
 def test_podman(host: Host, pool: SessionPool, tmp_path: Path) -> None:
-    host.run(INSTALL + "podman netavark aardvark-dns catatonit crun")
+    host.run(INSTALL + "podman netavark aardvark-dns catatonit", timeout=SLOW)
     host.run("printf '[storage]\\ndriver = \"vfs\"\\nrunroot = \"/run/containers/storage\"\\n"
              "graphroot = \"/var/lib/containers/storage\"\\n' >/etc/containers/storage.conf")  # fmt: skip
     host.run("docker save busybox:1.36 -o /tmp/b.tar && podman load -q -i /tmp/b.tar")
