@@ -160,7 +160,8 @@ def test_networks_volumes_images_and_credentials() -> None:
     assert brief(good(podman(host, "image", name="nginx", tag="1")).effects) == ["pull nginx:1"]
     login = good(podman(host, "login", registry="r", username="u", password="hush"))
     assert "hush" not in repr(login.effects)
-    assert good(podman(host, "container_info", name="web")).changed is False
+    assert good(podman(host, "container_info", name=["web"])).values == {"containers": []}
+    assert len(good(podman(host, "image_info", name=["busybox:1.36", "none:1"])).values["images"]) == 1
 
 
 def test_conmon_holds_the_port_for_its_container() -> None:
