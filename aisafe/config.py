@@ -86,6 +86,7 @@ class Settings:
     scope: tuple[str, ...] = ()
     forks: int = 10
     keep_runs: int = 200
+    kubernetes_version: str = ""
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
@@ -94,6 +95,14 @@ class Settings:
     state: str = "live"
     model: str = ""
     debug: bool = False
+    allow_untested_ansible: bool = False
+
+    @property
+    def base(self) -> Path:
+        """Where relative paths of the settings file start; the working directory where there is no file."""
+        if self.source is None:
+            return Path.cwd()
+        return self.source.parent.parent if self.source.parent.name == ".config" else self.source.parent
 
 
 Shape = Literal["text", "path", "number", "integer", "flag", "list"]
@@ -154,13 +163,17 @@ OPTIONS: tuple[Option, ...] = (
             "What the hosts are: asked, unknown, or as recorded (aisafe state save); others than live only to plan.",
             flag="state"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
-    _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
+    _option("trust", "PATH", "list", "none", "",
+            "Files and directories whose plugins, inventories and password scripts may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
     _option("forks", "NUMBER", "integer", "10", "hosts", "How many hosts are asked at once."),
     _option("lint_timeout", "SECONDS", "number", "180", "s", "For ansible-lint."),
+    _option("allow_untested_ansible", "", "flag", "off", "",
+            "Forecast with an ansible-core that aisafe was not tested with; a finding says so."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
     _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
+    _option("kubernetes_version", "VERSION", "text", "the newest known", "", "Of the clusters that manifests are for: 1.31."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
            help="error (blocks), warn, note (shown with -v) or off, for each rule."),
     Option(name="", env="", key="checks", metavar="LIST", default="none",
@@ -245,7 +258,21 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
     return texts[-1]
 
 
-_PLAIN = ("rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "model", "debug")
+_PLAIN = (
+    "rules",
+    "state",
+    "accept",
+    "deadline",
+    "settle",
+    "lint",
+    "format",
+    "forks",
+    "keep_runs",
+    "kubernetes_version",
+    "model",
+    "debug",
+    "allow_untested_ansible",
+)
 
 
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:

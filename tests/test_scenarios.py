@@ -11,6 +11,8 @@ SCENARIOS = everything()
 BY_HAND = {
     "earlier-run": "needs a run whose controller died: tests/hosts/test_shows.py",
     "disk-space": "needs a disk that is nearly full, and test hosts have the machine's: tests/rules/test_disk_space.py",
+    "kubernetes-invalid": "needs a cluster: tests/formats/test_kubernetes.py asks Kubernetes' own schemas",
+    "untested-ansible": "needs another ansible-core: tests/rules/test_untested_ansible.py",
     "unfinished-run": "needs a second run at the same time: tests/hosts/test_faults.py",
 }
 """Rules whose truth no single play shows."""

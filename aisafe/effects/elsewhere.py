@@ -13,6 +13,7 @@ from aisafe.effects.api import Call, Result, family
 from aisafe.effects.arguments import Arguments
 from aisafe.effects.attributes import remote_path, understood
 from aisafe.effects.fetching import plain_url
+from aisafe.effects.manifests import remember
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Action, Effect, is_unknown
@@ -71,6 +72,8 @@ _PURE = {
 @family(rf"{_LOOKS}(({_COLLECTIONS})\.\w+|community\.general\.({_GENERAL}))")
 def elsewhere(call: Call, host: PredictedHost) -> Result:
     """Something on another system, or in a database: never undone by a restore of the host."""
+    if call.module.endswith(".k8s"):
+        remember(call, host)
     if _READS.fullmatch(call.module) or _only_queries(call):
         return Result(changed=False)
     return Result(

@@ -212,6 +212,8 @@ class UnitStore:
         for name in dict.fromkeys(names):
             if self.get(name).found and self.canonical(name) == name:
                 effects += self.stop(call, name)
+                if self.get(name).unit.unit_file_state == "enabled":
+                    effects.append(self._effect(call, "disable", name, sure=True, why=""))
                 self._definitions.forget(name)
                 self._become(call, name, active=False, file_state="")
         return tuple(effects)

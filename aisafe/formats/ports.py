@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, cast
 
@@ -142,6 +142,11 @@ def listen_address(text: str, *, protocol: Protocol = "tcp", default_port: int |
     address = address_of(host) or (ANY4 if scheme.lower() in ("tcp4", "udp4") else ANY6)
     only = address.version == 6 and scheme.lower() in ("tcp6", "udp6")
     return Socket(protocol=protocol, address=address, port=port, ipv6_only=only)
+
+
+def both_families(socket: Socket) -> Socket:
+    """The socket that Go's net.Listen("tcp", …) opens: 0.0.0.0 is all of IPv6 and IPv4 (pkg.go.dev/net, Listen)."""
+    return replace(socket, address=ANY6) if socket.address == ANY4 else socket
 
 
 def unit_socket(text: str) -> Socket | None:

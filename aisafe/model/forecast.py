@@ -177,27 +177,42 @@ class Directory:
     evidence: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A Kubernetes resource that the run brings. ``where``: the file on the host, '' where it goes to the cluster itself.
+
+    ``document``: as JSON, without the values of Secrets, ConfigMaps and environment variables.
+    """
+
+    where: str
+    task: TaskRef | None
+    document: str
+
+
 NoteKind = Literal[
     "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
     "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed", "plain-secret",
+    "untested-ansible",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something the simulation met that a rule turns into a finding. ``host`` is None when it concerns the whole run."""
+    """Something the simulation met that a rule turns into a finding. ``host`` is None when it concerns the whole run.
+    ``fix``: what to do about it, where that is more precise than the rule's own words."""
 
     kind: NoteKind
     message: str
     host: str | None = None
     task: TaskRef | None = None
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
     run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
-    ``asked``: what the services of the run ask of the host.
+    ``asked``: what the services of the run ask of the host. ``manifests``: of Kubernetes, as the run brings them.
     ``access``: whether the login in use still works, None when
     nothing of the run bears on it. ``firewall``: what filters at the end, None when nothing does or nothing hangs on it.
     ``needs``: of services that were left running, on what the run ended, removed or changed. ``directories``: of the
@@ -215,6 +230,7 @@ class HostForecast:
     directories: tuple[Directory, ...] = ()
     marks: tuple[TaskMark, ...] = ()
     asked: tuple[Asked, ...] = ()
+    manifests: tuple[Manifest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
