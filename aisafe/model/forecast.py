@@ -31,6 +31,7 @@ class Effect:
     (``ListenStream 9090 from --web.listen-address``), free of secrets. ``paths``: files and directories the effect touches,
     absolute, for the snapshot; empty with kind command means: anywhere. ``elsewhere``: what changes is not of this host's
     files and units (a database, a cluster, a mailbox), so that nothing else on the host follows from it.
+    ``engine``: docker, podman or swarm, whose container it is; '' for other kinds.
     """
 
     kind: EffectKind
@@ -48,6 +49,7 @@ class Effect:
     sockets_known: bool = True
     paths: tuple[str, ...] = ()
     elsewhere: bool = False
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
