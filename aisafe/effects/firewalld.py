@@ -110,6 +110,8 @@ def holds(host: PredictedHost, zone: str, kind: str, value: str, *, lasting: boo
     kept: dict[Any, bool] = host.memory.get("firewalld", {})
     if (zone, kind, value, lasting) in kept:
         return kept[(zone, kind, value, lasting)]
+    if not lasting and host.memory.get("firewalld reloaded"):
+        return holds(host, zone, kind, value, lasting=True)  # what runs is what the files say
     if kind == "rich_rule" and not lasting:
         return _runtime_rule(host, zone, value)
     if kind == "port_forward" and not lasting:

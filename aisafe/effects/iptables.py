@@ -5,10 +5,10 @@ An effect's name is the command that does the same (iptables(8)), so that rules 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
-from typing import Any
 
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument, as_text
@@ -209,5 +209,13 @@ def _network(text: str) -> str:
 
 
 def _alike(one: Rule, other: Rule) -> bool:
-    keys: tuple[Any, ...] = ("-t", "-A", "-j", "-p", "--dport", "--dports")
-    return all(one.get(key) == other.get(key) for key in keys)
+    """The same in all that is spelled in one way only: names of hosts and of services are not."""
+    keys = ("-t", "-A", "-j", "-p", "-i", "-o", "-s", "-d", "--dport", "--dports", "--sport")
+    return all(one.get(key) == other.get(key) or _by_name(key, other.get(key, "")) for key in keys)
+
+
+def _by_name(key: str, value: str) -> bool:
+    plain = value.lstrip("! ")
+    if key in ("-s", "-d"):
+        return bool(plain) and not re.fullmatch(r"[0-9a-fA-F.:]+/\d+", plain)
+    return key in ("--dport", "--dports", "--sport") and re.search("[a-z]", plain) is not None

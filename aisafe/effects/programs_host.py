@@ -7,6 +7,7 @@ from typing import Any
 
 from aisafe.effects.api import Call
 from aisafe.effects.programs import Ran, Scene, program, split_options, texts, through
+from aisafe.effects.programs_elsewhere import firewall_cmd, ufw
 from aisafe.effects.shell import Word
 from aisafe.model import Action, Effect
 
@@ -67,6 +68,15 @@ def sysctl(scene: Scene, words: Sequence[Word]) -> Ran:
 
 @program("iptables", "ip6tables", "ufw", "nft", "firewall-cmd", "iptables-restore", "ip6tables-restore", "ipset")
 def firewall(scene: Scene, words: Sequence[Word]) -> Ran:
+    simple = (
+        ufw(scene, words)
+        if scene.name == "ufw"
+        else firewall_cmd(scene, words)
+        if scene.name == "firewall-cmd"
+        else None
+    )
+    if simple is not None:
+        return simple
     text = " ".join([scene.name, *texts(words)])
     removing = any(word.text in ("-D", "-F", "-X", "delete", "flush", "disable", "reset") for word in words)
     return Ran(effects=(scene.effect("firewall", "remove" if removing else "change", text),))

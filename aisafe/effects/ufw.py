@@ -47,10 +47,12 @@ def ufw(call: Call, host: PredictedHost, args: Arguments) -> Result:
     absent = host.file("/usr/sbin/ufw", follow=True).exists is False and installed_version(host, "ufw") is None
     if absent and not blind(host) and not host.unforeseen:
         raise BadArgument('Failed to find required executable "ufw"')
-    effects: tuple[Effect, ...] = ()
-    for part in (_state, _default, _rule, _logging):
-        effects += tuple(part(call, host, args))
-    return Result(effects=effects, changed=changed_by(effects))
+    quiet = enabled(host) is False  # 'ufw status' of a firewall that is off tells neither policies nor logging
+    told = (*_state(call, host, args), *_rule(call, host, args))
+    aside = (*_default(call, host, args), *_logging(call, host, args))
+    if quiet and args.given("logging"):
+        return Result(effects=(*told, *aside), changed=True)  # the module takes that for a change
+    return Result(effects=(*told, *aside), changed=changed_by(told if quiet else (*told, *aside)))
 
 
 def _effect(

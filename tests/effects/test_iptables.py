@@ -70,7 +70,9 @@ def test_the_run_remembers_its_own_rules() -> None:
 def test_one_rule_in_two_spellings() -> None:
     lines = ["-t nat -A POSTROUTING -s 10.8.0.0/24 -o eth0 -j MASQUERADE"]
     assert known(lines, "-t nat -A POSTROUTING -o eth0 -s 10.8.0.0/255.255.255.0 -j MASQUERADE") is True
-    assert known(lines, "-t nat -A POSTROUTING -o eth1 -s 10.8.0.0/24 -j MASQUERADE") is None
+    assert known(lines, "-t nat -A POSTROUTING -o eth1 -s 10.8.0.0/24 -j MASQUERADE") is False
+    assert known(lines, "-t nat -A POSTROUTING -o eth0 -s vpn.example.org -j MASQUERADE") is None
+    assert known(lines, "-t nat -A POSTROUTING -o eth0 -s 10.8.0.0/24 -m limit --limit 1/s -j MASQUERADE") is None
     assert known(lines, "-t filter -A INPUT -j DROP") is False
 
 
