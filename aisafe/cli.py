@@ -22,8 +22,10 @@ from aisafe.playbook.program import find_ansible_playbook, run_as_is
 
 if TYPE_CHECKING:
     from aisafe.keeping import Keeping
+    from aisafe.pipeline import Judged
     from aisafe.playbook.lint import LintJob
     from aisafe.playbook.passwords import Passwords
+    from aisafe.recorded import RecordedStates
     from aisafe.simulation.client import Simulation
 
 INTERRUPTED = 99  # as ansible-playbook's own (ansible.cli: "User interrupted execution")
@@ -35,9 +37,11 @@ def playbook_main() -> NoReturn:
 
 
 def main() -> NoReturn:
-    """``aisafe``: plan, runs, show, rollback, doctor. typer must not see ``plan``, which has ansible-playbook's arguments."""
+    """``aisafe``: typer must not see ``plan`` and ``fix``, which have ansible-playbook's arguments."""
     if sys.argv[1:2] == ["plan"] and not {"-h", "--help"} & set(sys.argv[2:]):
         sys.exit(_catch(lambda: playbook(sys.argv[2:], plan_only=True)))
+    if sys.argv[1:2] == ["fix"] and not {"-h", "--help"} & set(sys.argv[2:]):
+        sys.exit(_catch(lambda: fix(sys.argv[2:])))
     sys.exit(_catch(_words))
 
 
@@ -107,8 +111,11 @@ def read_command_line(argv: Sequence[str]) -> tuple[CommandLine, Settings]:
     return line, chosen
 
 
-def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
-    """One run, or one plan. Returns the exit code; raises AisafeError."""
+def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = None, quiet: bool = False) -> int:
+    """One run, or one plan. Returns the exit code; raises AisafeError. ``judged``: see aisafe.pipeline.Ask.
+
+    ``quiet``: show progress and errors, but not the plan.
+    """
     output, rest = _output(argv) if plan_only else (None, argv)
     line, chosen = read_command_line(rest)
     if "help" in line.ours:
@@ -123,6 +130,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
     keeping = _keeping(chosen, output)
+    known = _recorded(chosen, plan_only=plan_only)
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     with (
         Simulation(
@@ -137,7 +145,33 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
         ) as simulation,
         _lint(line, chosen, program) as lint,
     ):  # their processes begin while we import the rest
-        return _run(argv, line, chosen, program, passwords, simulation, lint, keeping, plan_only=plan_only)
+        return _run(
+            argv,
+            line,
+            chosen,
+            program,
+            passwords,
+            simulation,
+            lint,
+            keeping,
+            known,
+            plan_only=plan_only,
+            judged=judged,
+            quiet=quiet,
+        )
+
+
+def fix(argv: Sequence[str]) -> int:
+    """``aisafe fix``: ansible-playbook's arguments, and --write. The findings' ways out as changes of the user's files."""
+    from aisafe.commands_rules import Findings, mend  # noqa: PLC0415
+
+    end = argv.index("--") if "--" in argv else len(argv)
+    words = [word for index, word in enumerate(argv) if index >= end or word != "--write"]
+    found = Findings()
+    code = playbook(words, plan_only=True, judged=found.judged, quiet=True)
+    if code not in (ExitCode.OK, ExitCode.BLOCKED, ExitCode.BLIND):
+        return code
+    return mend(found.found, write=len(words) < len(argv), cwd=Path.cwd())
 
 
 def _output(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -165,6 +199,19 @@ def _keeping(chosen: Settings, output: Path | None) -> Keeping | None:
     return Keeping.of(output=output, approved=chosen.plan) if output or chosen.plan else None
 
 
+def _recorded(chosen: Settings, *, plan_only: bool) -> RecordedStates | None:
+    if chosen.state == "live":
+        return None
+    if not plan_only:
+        raise UsageError(
+            f"A run needs the hosts themselves, and --aisafe-state={chosen.state} does not ask them.",
+            fix="Judge with it: aisafe plan; or run with --aisafe-state=live.",
+        )
+    from aisafe.recorded import recorded  # noqa: PLC0415
+
+    return recorded(chosen.state)
+
+
 def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
     from aisafe.playbook.lint import LintJob, start_lint  # noqa: PLC0415
 
@@ -189,8 +236,11 @@ def _run(
     simulation: Simulation,
     lint: LintJob,
     keeping: Keeping | None,
+    known: RecordedStates | None,
     *,
     plan_only: bool,
+    judged: Judged | None,
+    quiet: bool,
 ) -> int:
     from aisafe import pipeline  # noqa: PLC0415
     from aisafe.judge import check_rules  # noqa: PLC0415
@@ -199,7 +249,7 @@ def _run(
     from aisafe.view import View  # noqa: PLC0415
 
     view = View(
-        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, playbooks=line.playbooks,
+        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, quiet=quiet, playbooks=line.playbooks,
         reports=(*chosen.reports, *_expected(os.environ, chosen.reports)),
     )  # fmt: skip
     check_rules(chosen)
@@ -213,6 +263,7 @@ def _run(
             program=program,
             simulation=simulation,
             lint=lint,
+            recorded=known,
             salt=keeping.salt if keeping else "",
             environ=os.environ,
             say=view.step,
@@ -220,7 +271,7 @@ def _run(
     ):
         view.run = log.id
         try:
-            judged = partial(keeping.judged, site.reads) if keeping else None
+            judged = partial(keeping.judged, site.reads) if keeping else judged
             outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only, judged=judged), site, log, view)
         finally:
             view.rest()  # an error's message comes after it, on a terminal that is whole again

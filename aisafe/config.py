@@ -85,11 +85,13 @@ class Settings:
     trust: tuple[Path, ...] = ()
     scope: tuple[str, ...] = ()
     forks: int = 10
+    keep_runs: int = 200
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
     prompt: Path | None = None
     plan: Path | None = None
+    state: str = "live"
     model: str = ""
     debug: bool = False
 
@@ -148,6 +150,9 @@ OPTIONS: tuple[Option, ...] = (
     _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
             flag="model"),
     _option("plan", "FILE", "path", "none", "", "Go on only if nothing has moved since this plan was made.", flag="plan"),
+    _option("state", "live|none|FILE", "text", "live", "",
+            "What the hosts are: asked, unknown, or as recorded (aisafe state save); others than live only to plan.",
+            flag="state"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
     _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
@@ -155,6 +160,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("lint_timeout", "SECONDS", "number", "180", "s", "For ansible-lint."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
+    _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
            help="error (blocks), warn, note (shown with -v) or off, for each rule."),
     Option(name="", env="", key="checks", metavar="LIST", default="none",
@@ -239,7 +245,7 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
     return texts[-1]
 
 
-_PLAIN = ("rules", "accept", "deadline", "settle", "lint", "format", "forks", "model", "debug")
+_PLAIN = ("rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "model", "debug")
 
 
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:

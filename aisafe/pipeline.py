@@ -84,6 +84,9 @@ class View(Protocol):
     def proof(self, verdict: Verdict) -> None: ...
 
 
+Judged = Callable[[Mapping[str, HostState], Forecast, Verdict, int], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """``plan_only``: stop after the judgement. ``settings``: as configured for this run.
@@ -93,7 +96,7 @@ class Ask:
 
     settings: Settings
     plan_only: bool = False
-    judged: Callable[[Mapping[str, HostState], Forecast, Verdict, int], None] | None = None
+    judged: Judged | None = None
 
 
 def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:

@@ -27,6 +27,7 @@ from aisafe.playbook.commandline import CommandLine
 from aisafe.playbook.facts_payload import facts_payload
 from aisafe.playbook.lint import LintJob
 from aisafe.playbook.passwords import Handover, Passwords
+from aisafe.recorded import RecordedStates
 from aisafe.simulation.client import Simulation
 from aisafe.transport.payload import agent
 from aisafe.transport.pool import SessionPool
@@ -46,6 +47,7 @@ def _warm() -> None:
 class RealSite:
     """The site of a real run; ``simulation`` and ``lint`` are started already. Leaving the context ends the connections.
 
+    ``recorded``: what is taken for the hosts' state instead of asking them.
     ``reads``: host -> live file that the forecast looked at -> its digest, when there is a ``salt`` for them.
     """
 
@@ -58,6 +60,7 @@ class RealSite:
         program: Path,
         simulation: Simulation,
         lint: LintJob,
+        recorded: RecordedStates | None = None,
         salt: str = "",
         environ: Mapping[str, str],
         say: Callable[[str], None],
@@ -71,6 +74,7 @@ class RealSite:
         self._pool: SessionPool | None = None
         self._seen: frozenset[str] = frozenset()
         self._salt = salt
+        self._recorded = recorded
         self.reads: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> RealSite:
@@ -98,6 +102,10 @@ class RealSite:
 
     def collect(self, *, fresh: bool = False) -> Mapping[str, HostState]:
         assert self._target is not None
+        if self._recorded is not None:
+            found = self._recorded.collect(self._target.connections)
+            self._facts = found.facts
+            return found.states
         first = not self._facts
         payload = facts_payload() if first and self._target.needs_facts else None
         collected = collect(
@@ -114,7 +122,7 @@ class RealSite:
         return self._simulation.forecast(states=states, facts=self._facts, read=self._read)
 
     def _read(self, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
-        found = self.pool.read(host, paths)
+        found = (self._recorded or self.pool).read(host, paths)
         if self._salt:
             self.reads.setdefault(host, {}).update((path, mark_file(file, self._salt)) for path, file in found.items())
         return found

@@ -32,11 +32,11 @@ class View:
 
     def __init__(
         self, *, verbosity: int = 0, format: str = "terminal", plan_only: bool = False, reports: Iterable[Report] = (),
-        playbooks: tuple[str, ...] = (),
+        playbooks: tuple[str, ...] = (), quiet: bool = False,
     ) -> None:  # fmt: skip
         self._console, self._verbosity = console(), verbosity
         self._format, self._plan_only = format, plan_only
-        self._playbooks = playbooks
+        self._playbooks, self._quiet = playbooks, quiet
         self._status: Status | None = None
         self._seen: RunView | None = None
         self._proof: Verdict | None = None
@@ -76,6 +76,8 @@ class View:
             run=self.run,
             playbooks=self._playbooks,
         )
+        if self._quiet:
+            return
         if self._plan_only and self._format != "terminal":
             sys.stdout.write(find_report(self._format)(self._seen))
         else:

@@ -15,7 +15,8 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 UNIT = ("Id", "Names", "UnitFileState", "FragmentPath", "DropInPaths", "Triggers", "TriggeredBy", "InvocationID",
         "NeedDaemonReload", "LoadState", "ActiveState", "SubState")  # fmt: skip
 OF_KIND = {
-    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "ExecStart", "Environment",
+    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "WorkingDirectory", "ExecStart",
+                "Environment",
                 "EnvironmentFiles"),
     "socket": ("Listen", "Result"),
     "timer": ("Result",),
@@ -153,5 +154,6 @@ def _unit(values: dict[str, Any]) -> dict[str, Any]:
         "triggers": values.get("Triggers", []),
         "triggered_by": values.get("TriggeredBy", []),
         "user": values.get("User", ""),
+        "working_directory": values.get("WorkingDirectory", "").lstrip("-!"),
         "need_daemon_reload": bool(values.get("NeedDaemonReload", False)),
     }

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
+from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.filetree import FileTree, PredictedFile
+from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
 from aisafe.model import (
@@ -34,9 +36,9 @@ _ENDS = ("stop", "remove")
 class PredictedHost:
     """The host that the models of the modules look at and change.
 
-    ``files``, ``units`` and ``containers`` keep what belongs to them; ``packages`` (name -> version, '' where that is
-    not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models to change; ``memory`` is theirs
-    for whatever else they must remember (key: the module's family).
+    ``files``, ``units``, ``containers`` (Docker's) and ``podman`` (root's) keep what belongs to them; ``packages``
+    (name -> version, '' where that is not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models
+    to change; ``memory`` is theirs for whatever else they must remember (key: the module's family).
     """
 
     def __init__(self, state: HostState, *, facts: Mapping[str, Any], read: ReadLive) -> None:
@@ -50,7 +52,11 @@ class PredictedHost:
         self._effects: list[Effect] = []
         self.files = FileTree(read, self.blind)
         self.containers = ContainerStore(state, self.files)
-        self.units = UnitStore(state, self.files, lambda: self.containers.engine)
+        self.podman = ContainerStore(state, self.files, "podman")
+        self.units = UnitStore(state, self.files, self._engine)
+
+    def _engine(self, program: str) -> Engine:
+        return (self.podman if program == "podman" else self.containers).engine
 
     # Files
 
@@ -156,12 +162,13 @@ class PredictedHost:
             effects=tuple(self._effects),
             services=self.services(),
             claims=claims_of(self._effects),
+            asked=asked_of(self, self._effects),
             blind_spots=tuple(spots),
         )
 
     def services(self) -> tuple[Service, ...]:
         """Every unit and container that is active, at boot, or touched by the run, as it is now."""
-        containers = self.containers.services(self.units)
+        containers = (*self.containers.services(self.units), *self.podman.services(self.units))
         return (*unit_services(self.units, self.state, beside=containers), *containers)
 
     def _numbered(self, call: Call, effect: Effect) -> Effect:

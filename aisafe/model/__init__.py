@@ -2,7 +2,9 @@
 
 from aisafe.model.finding import Finding, Party, Severity, Verdict, When
 from aisafe.model.forecast import (
+    Absent,
     Action,
+    Asked,
     Certainty,
     Claim,
     Coverage,
@@ -29,6 +31,7 @@ from aisafe.model.host import (
     PublishedPort,
     Socket,
     Space,
+    SwarmService,
     Unfinished,
     Unit,
     User,
@@ -37,9 +40,11 @@ from aisafe.model.run import Applied, CheckResult, Connection, HostOutcome, Host
 from aisafe.model.unknown import Unknown, is_unknown
 
 __all__ = [
+    "Absent",
     "Action",
     "Address",
     "Applied",
+    "Asked",
     "BlindKind",
     "BlindSpot",
     "Certainty",
@@ -69,6 +74,7 @@ __all__ = [
     "Severity",
     "Socket",
     "Space",
+    "SwarmService",
     "Target",
     "TaskMark",
     "TaskRef",

@@ -120,9 +120,44 @@ class Coverage:
     no_model: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Something of the host that a service asks for and that is certainly not there at the end of the run.
+
+    ``why``: where it asks for it. ``then``: what comes of it. ``fatal``: the service does not work without it.
+    """
+
+    kind: Literal["path", "user", "group"]
+    name: str
+    why: str
+    then: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a container that the run makes, or a unit that it starts, asks of the host.
+
+    ``image``: as it was asked for; ``image_here``: on the host before the run; ``image_built``: made by the run. Memory in
+    bytes, None where none is said. ``in_sight``: names of options and variables whose secret value every user of the
+    host can read (ps(1), ``systemctl show``); never the value.
+    """
+
+    who: Holder
+    task: TaskRef | None = None
+    certainty: Certainty = "certain"
+    image: str = ""
+    image_here: bool = False
+    image_built: bool = False
+    absent: tuple[Absent, ...] = ()
+    memory_limit: int | None = None
+    memory_reserved: int | None = None
+    in_sight: tuple[str, ...] = ()
+
+
 NoteKind = Literal[
     "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
-    "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed",
+    "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed", "plain-secret",
 ]  # fmt: skip
 
 
@@ -139,7 +174,8 @@ class Note:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
-    run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared."""
+    run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
+    ``asked``: what the services of the run ask of the host."""
 
     host: str
     coverage: Coverage = Coverage()
@@ -148,6 +184,7 @@ class HostForecast:
     claims: tuple[Claim, ...] = ()
     blind_spots: tuple[BlindSpot, ...] = ()
     marks: tuple[TaskMark, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class Unit:
     ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
     hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
     ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
-    socket, path and timer relations.
+    socket, path and timer relations. ``working_directory``: WorkingDirectory=, '' where there is none.
     """
 
     name: str
@@ -89,6 +89,7 @@ class Unit:
     restart: str = "no"
     main_pid: int | None = None
     restarts: int = 0
+    working_directory: str = ""
     invocation_id: str = ""
     result: str = ""
     fragment_path: str = ""
@@ -131,7 +132,11 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container of the Docker Engine, running or not (Engine API, ``GET /containers/{id}/json``).
+    """A container of Docker (Engine API, ``GET /containers/{id}/json``) or of root's Podman (podman-inspect(1)), running
+    or not.
+
+    ``engine``: docker or podman. ``pod``: the pod of Podman that it belongs to, whose infra container, named POD-infra
+    here, holds the ports; ''.
 
     ``state``: created, running, paused, restarting, exited, dead. ``restart_policy``: no, on-failure, always,
     unless-stopped. ``command``: entrypoint and arguments. ``environment_names``: names only, values may be secrets;
@@ -159,10 +164,21 @@ class Container:
     error: str = ""
     health: str = ""
     config_hash: str = ""
+    engine: str = "docker"
+    pod: str = ""
 
     @property
     def active(self) -> bool:
         return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmService:
+    """A service of Docker's Swarm (Engine API, ``GET /services``), with the sockets of the host that it publishes."""
+
+    name: str
+    image: str = ""
+    sockets: tuple[Socket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +191,7 @@ class Image:
     exposed: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    engine: str = "docker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +221,7 @@ BlindKind = Literal[
     "listener",
     "unit",
     "container",
+    "podman",
     "package",
     "file",
     "user",
@@ -243,6 +261,7 @@ class Unfinished:
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
+    ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
     ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
     there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
     missing (``rsync``, ``systemd``…).
@@ -260,10 +279,16 @@ class HostState:
     images: tuple[Image, ...] = ()
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    swarm_manager: bool = False
+    swarm_services: Mapping[str, SwarmService] = field(default_factory=dict)
+    podman_networks: tuple[str, ...] = ()
+    podman_volumes: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     spaces: tuple[Space, ...] = ()
+    memory_total: int | None = None
+    swap_total: int | None = None
     firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from aisafe.formats.plainsecrets import LARGEST, plain_secrets
 from aisafe.model import Coverage, Note, NoteKind, TaskRef
 
 MASK = "********"
@@ -72,8 +73,19 @@ class Journal:
         try:
             with open(name, "rb") as file:
                 self._files[name] = hashlib.file_digest(file, "sha256").hexdigest()
+                shown = self.display_path(name)
+                if not shown.startswith("/") and shown.endswith((".yml", ".yaml")):
+                    file.seek(0)
+                    self._look_for_secrets(shown, file.read(LARGEST + 1))
         except OSError:
             return
+
+    def _look_for_secrets(self, path: str, content: bytes) -> None:
+        """Of the user's own files only: those of a role from elsewhere are not the user's to mend."""
+        for secret in plain_secrets(content.decode("utf-8", "replace")):
+            what = "a placeholder, which must be replaced before it is used" if secret.placeholder else "plain text"
+            self.note("plain-secret", f"{secret.name} stands there as {what}.",
+                      task=TaskRef(name="", path=path, line=secret.line))  # fmt: skip
 
     @property
     def files(self) -> dict[str, str]:
