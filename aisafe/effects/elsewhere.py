@@ -194,8 +194,17 @@ def helm_pull(call: Call, host: PredictedHost, args: Arguments) -> Result:
     return Result(effects=host.files.disturb(call, posixpath.join(folder, name), "the chart that comes"), changed=None)
 
 
-@family(r"(?!local\.)\w+\.\w+(\.\w+)*\.\w+_(info|facts)")
+_NAMESPACES = (  # of the ansible package on PyPI: its collections are reviewed ("Ansible community package collections")
+    r"amazon|ansible|arista|awx|azure|check_point|chocolatey|cisco|cloudscale_ch|community|containers|cyberark|dellemc|"
+    r"digitalocean|f5networks|fortinet|google|grafana|hetzner|hitachivantara|ibm|infinidat|infoblox|inspur|junipernetworks|"
+    r"kubernetes|kubevirt|linode|lowlydba|microsoft|netapp|netapp_eseries|netbox|ngine_io|openstack|ovirt|purestorage|redhat|"
+    r"ravendb|servicenow|splunk|telekom_mms|theforeman|vmware|vultr|vyos|wti"
+)
+
+
+@family(rf"({_NAMESPACES})(\.\w+)+\.\w+_(info|facts)")
 def looks(call: Call, host: PredictedHost) -> Result:
-    """By ansible's rules a module of this name changes nothing ("Developing modules": information and facts modules)."""
+    """By ansible's rules a module of this name changes nothing ("Developing modules": information and facts modules). Of
+    somebody's own collections that is not known."""
     facts = call.module.endswith("_facts")
     return Result(changed=False, untold=f"{call.module}, whose facts are not known" if facts else "")

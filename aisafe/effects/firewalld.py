@@ -16,7 +16,8 @@ from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
-from aisafe.model import Effect, Unknown
+from aisafe.effects.ufw import rewritten
+from aisafe.model import Effect
 
 _KINDS = ("service", "port", "protocol", "rich_rule", "source", "interface", "icmp_block", "masquerade", "forward",
           "icmp_block_inversion", "port_forward", "target")  # fmt: skip
@@ -102,7 +103,7 @@ def _one(
         paths=(path,) if lasting else (),
     )  # fmt: skip
     if lasting:
-        yield from host.put(call, path, content=Unknown("the zone as firewalld writes it"))
+        yield rewritten(call, host, path, "" if there is not None else "what the zone has")
 
 
 def holds(host: PredictedHost, zone: str, kind: str, value: str, *, lasting: bool) -> bool | None:

@@ -35,8 +35,14 @@ _LONG = {"--destination-port": "--dport", "--source-port": "--sport", "--protoco
          "--destination": "-d", "--match": "-m", "--in-interface": "-i", "--out-interface": "-o", "--goto": "-g",
          "--destination-ports": "--dports", "--icmpv6-type": "--icmp-type", "--state": "--ctstate"}  # fmt: skip
 _DEFAULTS = {("--reject-with", "icmp-port-unreachable"), ("--reject-with", "icmp6-port-unreachable"),
-             ("--limit-burst", "5"), ("--log-level", "4"), ("--log-level", "warning"), ("-p", "all"), ("-s", "0.0.0.0/0"),
+             ("--limit-burst", "5"), ("--log-level", "4"), ("-p", "all"), ("-s", "0.0.0.0/0"),
              ("-d", "0.0.0.0/0"), ("-s", "::/0"), ("-d", "::/0")}  # fmt: skip
+_NUMBERS = {  # iptables-save(8) writes the number
+    "--icmp-type": {"echo-reply": "0", "destination-unreachable": "3", "redirect": "5", "echo-request": "8", "ping": "8",
+                    "time-exceeded": "11", "parameter-problem": "12", "timestamp-request": "13", "any": "255"},
+    "--log-level": {"emerg": "0", "alert": "1", "crit": "2", "err": "3", "error": "3", "warning": "4", "warn": "4",
+                    "notice": "5", "info": "6", "debug": "7"},
+}  # fmt: skip
 Rule = dict[str, str]
 
 
@@ -193,6 +199,11 @@ def _parsed(line: str) -> Rule:
     for option in ("-s", "-d"):
         if option in found:
             found[option] = _network(found[option])
+    for option, names in _NUMBERS.items():
+        if option in found:
+            found[option] = names.get(found[option].lower(), found[option])
+    if "--limit" in found:
+        found["--limit"] = re.sub(r"/(sec|min|hour|day)\w*", r"/\1", found["--limit"])
     if "--ctstate" in found:
         found["--ctstate"] = ",".join(sorted(found["--ctstate"].upper().split(",")))
     found["-m"] = " ".join(

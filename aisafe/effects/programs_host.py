@@ -68,6 +68,8 @@ def sysctl(scene: Scene, words: Sequence[Word]) -> Ran:
 
 @program("iptables", "ip6tables", "ufw", "nft", "firewall-cmd", "iptables-restore", "ip6tables-restore", "ipset")
 def firewall(scene: Scene, words: Sequence[Word]) -> Ran:
+    text = " ".join([scene.name, *texts(words)])
+    removing = any(word.text in ("-D", "-F", "-X", "delete", "flush", "disable", "reset") for word in words)
     simple = (
         ufw(scene, words)
         if scene.name == "ufw"
@@ -77,8 +79,6 @@ def firewall(scene: Scene, words: Sequence[Word]) -> Ran:
     )
     if simple is not None:
         return simple
-    text = " ".join([scene.name, *texts(words)])
-    removing = any(word.text in ("-D", "-F", "-X", "delete", "flush", "disable", "reset") for word in words)
     return Ran(effects=(scene.effect("firewall", "remove" if removing else "change", text),))
 
 

@@ -74,6 +74,12 @@ def test_one_rule_in_two_spellings() -> None:
     assert known(lines, "-t nat -A POSTROUTING -o eth0 -s vpn.example.org -j MASQUERADE") is None
     assert known(lines, "-t nat -A POSTROUTING -o eth0 -s 10.8.0.0/24 -m limit --limit 1/s -j MASQUERADE") is None
     assert known(lines, "-t filter -A INPUT -j DROP") is False
+    lines = ["-t filter -A INPUT -p icmp -m icmp --icmp-type 8 -m limit --limit 5/sec -j ACCEPT",
+             '-t filter -A INPUT -p tcp -m tcp --dport 7 -j LOG --log-prefix "IN: " --log-level 6']  # fmt: skip
+    assert (
+        known(lines, "-t filter -A INPUT -p icmp -j ACCEPT -m limit --limit 5/second --icmp-type echo-request") is True
+    )
+    assert known(lines, "-t filter -A INPUT -p tcp -j LOG --log-prefix 'IN: ' --log-level info --dport 7") is True
 
 
 def test_saved_rules_in_the_place_of_the_present_ones() -> None:
