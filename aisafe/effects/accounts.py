@@ -11,6 +11,7 @@ from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import group_name, home, remote_path, understood
 from aisafe.effects.authorized import Keys, with_keys
+from aisafe.effects.door import bar
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Action, Effect, Unknown, User
@@ -65,6 +66,9 @@ def user(call: Call, host: PredictedHost, args: Arguments) -> Result:
     made = there is None
     effects = _created(call, host, args, name, blind=blind) if made else _modified(call, host, args, host.users[name])
     now = host.users[name]
+    expires = args.raw("expires")
+    bar(call, host, name, locked=args.flag("password_lock") if args.given("password_lock") else None,
+        expires=float(expires) if isinstance(expires, int | float) else None)  # fmt: skip
     values: dict[str, Any] = {"name": name, "state": "present", "home": now.home, "shell": now.shell}
     values |= {"uid": now.uid} if now.uid != _NOT_KNOWN else {}
     values |= {"group": now.gid} if now.gid != _NOT_KNOWN else {}

@@ -9,7 +9,10 @@ from typing import Any
 from aisafe.effects.api import Call, ReadLive, Result
 from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
+from aisafe.effects.door import Door
 from aisafe.effects.filetree import FileTree, PredictedFile
+from aisafe.effects.firewall import FirewallStore
+from aisafe.effects.needs import directories_of, needs_of
 from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
@@ -54,6 +57,8 @@ class PredictedHost:
         self.containers = ContainerStore(state, self.files)
         self.podman = ContainerStore(state, self.files, "podman")
         self.units = UnitStore(state, self.files, self._engine)
+        self.firewall = FirewallStore(state, self.files, self.units)
+        self._door = Door(state, facts=facts, read=read)
 
     def _engine(self, program: str) -> Engine:
         return (self.podman if program == "podman" else self.containers).engine
@@ -140,6 +145,7 @@ class PredictedHost:
         if result.opaque and not any(effect.certainty == "opaque" for effect in effects):
             effects.append(self._opaque_effect(call, result.opaque))
             self._effects.append(effects[-1])
+        self._door.follow(self, call, effects)
         return replace(result, effects=tuple(effects))
 
     def opaque(self, call: Call, reason: str) -> Result:
@@ -155,15 +161,20 @@ class PredictedHost:
 
     def forecast(self, coverage: Coverage, blind_spots: Iterable[BlindSpot] = ()) -> HostForecast:
         """The whole of it: effects in order, the services at the end, the sockets that are there because of the run."""
+        services = self.services()
         spots = dict.fromkeys([*self.state.blind_spots, *blind_spots, *self._blind])
         return HostForecast(
             host=self.state.host,
             coverage=coverage,
             effects=tuple(self._effects),
-            services=self.services(),
+            services=services,
             claims=claims_of(self._effects),
             asked=asked_of(self, self._effects),
             blind_spots=tuple(spots),
+            access=self._door.access(self, self._effects),
+            firewall=self._door.firewall(self, self._effects),
+            needs=needs_of(self, self._effects, services),
+            directories=directories_of(self, services),
         )
 
     def services(self) -> tuple[Service, ...]:

@@ -298,6 +298,15 @@ def _unit(
         triggers=(activates,) if suffix == "socket" else base.triggers,
         triggered_by=tuple(dict.fromkeys((*base.triggered_by, *starters))),
         user=merged.last("Service", "User"),
+        requires=tuple(
+            unitfile.expand(other, known)
+            for key in ("Requires", "BindsTo", "PartOf")
+            for other in merged.words("Unit", key)
+        ),
+        directories=(
+            *filter(None, [unitfile.expand(merged.last("Service", "WorkingDirectory"), known).lstrip("-")]),
+            *(f"/var/lib/{unitfile.expand(entry, known)}" for entry in merged.words("Service", "StateDirectory")),
+        ),
         working_directory=_directory(unitfile.expand(merged.last("Service", "WorkingDirectory").lstrip("-"), known)),
     )
 

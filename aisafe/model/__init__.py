@@ -1,22 +1,23 @@
 """The nouns of aisafe: frozen data. Imports nothing else of aisafe."""
 
+from aisafe.model.access import Access, Firewall, Obstacle, PacketFilter, PacketRule
 from aisafe.model.finding import Finding, Party, Severity, Verdict, When
 from aisafe.model.forecast import (
     Absent,
     Action,
     Asked,
-    Certainty,
     Claim,
     Coverage,
+    Directory,
     Effect,
     EffectKind,
     Forecast,
     HostForecast,
+    Need,
     Note,
     NoteKind,
     Service,
     TaskMark,
-    TaskRef,
 )
 from aisafe.model.host import (
     Address,
@@ -27,7 +28,9 @@ from aisafe.model.host import (
     HostState,
     Image,
     Listener,
+    Login,
     Mount,
+    PacketTables,
     PublishedPort,
     Socket,
     Space,
@@ -37,10 +40,12 @@ from aisafe.model.host import (
     User,
 )
 from aisafe.model.run import Applied, CheckResult, Connection, HostOutcome, HostResult, Outcome, Target, TaskResult
+from aisafe.model.task import Certainty, TaskRef
 from aisafe.model.unknown import Unknown, is_unknown
 
 __all__ = [
     "Absent",
+    "Access",
     "Action",
     "Address",
     "Applied",
@@ -53,9 +58,11 @@ __all__ = [
     "Connection",
     "Container",
     "Coverage",
+    "Directory",
     "Effect",
     "EffectKind",
     "Finding",
+    "Firewall",
     "Forecast",
     "Holder",
     "HostForecast",
@@ -64,10 +71,16 @@ __all__ = [
     "HostState",
     "Image",
     "Listener",
+    "Login",
     "Mount",
+    "Need",
     "Note",
     "NoteKind",
+    "Obstacle",
     "Outcome",
+    "PacketFilter",
+    "PacketRule",
+    "PacketTables",
     "Party",
     "PublishedPort",
     "Service",

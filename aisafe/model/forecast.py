@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aisafe.model.access import Access, Firewall
 from aisafe.model.host import BlindSpot, Holder, Socket
+from aisafe.model.task import Certainty, TaskRef
 
-Certainty = Literal["certain", "possible", "opaque"]
 EffectKind = Literal[
     "file", "unit", "package", "container", "image", "network", "volume", "user", "group", "cron", "firewall", "sysctl",
     "mount", "command",
@@ -17,18 +18,6 @@ Action = Literal[
     "create", "change", "remove", "start", "stop", "restart", "reload", "enable", "disable", "mask", "unmask",
     "install", "upgrade", "pull", "run",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class TaskRef:
-    """Where a task stands: its name, the file as the user wrote or would write it, and the line (from 1)."""
-
-    name: str
-    path: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.name!r} ({self.path}:{self.line})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +144,37 @@ class Asked:
     in_sight: tuple[str, ...] = ()
 
 
+NeedKind = Literal["unit", "container", "network", "path", "socket"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Something that ``who``, which runs or starts at boot, can't do without.
+
+    ``name``: of a unit, container or network, a path, or a socket as it is written. ``why``: where that stands.
+    ``starting``: it is needed when ``who`` starts, not while it runs.
+    """
+
+    who: Holder
+    kind: NeedKind
+    name: str
+    why: str
+    socket: Socket | None = None
+    starting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """A directory or volume in which ``who`` keeps data. ``own``: data that one program has for itself (a database's directory).
+    ``volume``: ``path`` is the name of a volume of the container engine. ``evidence``: from what that is known."""
+
+    who: Holder
+    path: str
+    own: bool = False
+    volume: bool = False
+    evidence: str = ""
+
+
 NoteKind = Literal[
     "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
     "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed", "plain-secret",
@@ -175,7 +195,11 @@ class Note:
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
     run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
-    ``asked``: what the services of the run ask of the host."""
+    ``asked``: what the services of the run ask of the host.
+    ``access``: whether the login in use still works, None when
+    nothing of the run bears on it. ``firewall``: what filters at the end, None when nothing does or nothing hangs on it.
+    ``needs``: of services that were left running, on what the run ended, removed or changed. ``directories``: of the
+    services that run or start at boot."""
 
     host: str
     coverage: Coverage = Coverage()
@@ -183,6 +207,10 @@ class HostForecast:
     services: tuple[Service, ...] = ()
     claims: tuple[Claim, ...] = ()
     blind_spots: tuple[BlindSpot, ...] = ()
+    access: Access | None = None
+    firewall: Firewall | None = None
+    needs: tuple[Need, ...] = ()
+    directories: tuple[Directory, ...] = ()
     marks: tuple[TaskMark, ...] = ()
     asked: tuple[Asked, ...] = ()
 

@@ -76,7 +76,9 @@ class Unit:
     ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
     hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
     ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
-    socket, path and timer relations. ``working_directory``: WorkingDirectory=, '' where there is none.
+    socket, path and timer relations. ``working_directory``: WorkingDirectory=, '' where there is none. ``requires``: units
+    with which it stops (Requires=, BindsTo=, PartOf=). ``directories``: WorkingDirectory= and those of StateDirectory=,
+    absolute.
     """
 
     name: str
@@ -102,6 +104,8 @@ class Unit:
     triggered_by: tuple[str, ...] = ()
     user: str = ""
     need_daemon_reload: bool = False
+    requires: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -258,13 +262,43 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The SSH login in use, as the host sees it; '' and None: not known.
+
+    ``method``: publickey or password, by which sshd let us in. ``key``: our public key, base64 without its type. ``address``,
+    ``port``: where the host's sshd accepted us, which behind a forwarded port is not what the inventory says; ``client``: from
+    where (sshd(8), SSH_CONNECTION). ``become``: root is had through this program (sudo, su), '' when the login is root's.
+    ``become_password``: a password for it is given.
+    """
+
+    user: str
+    method: str = ""
+    key: str = ""
+    client: str = ""
+    address: str = ""
+    port: int | None = None
+    become: str = ""
+    become_password: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketTables:
+    """The kernel's packet filter. ``iptables``: of ``iptables`` and ``ip6tables``, the table filter: "CHAIN POLICY" -> its rules
+    as iptables-save(8) writes them. ``nft``: "family name" -> the text of every other table (nft(8))."""
+
+    iptables: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    nft: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
     ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
     ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
     there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
-    missing (``rsync``, ``systemd``…).
+    missing (``rsync``, ``systemd``…). ``login``: how we are in, None where that is not by SSH. ``packet_filter`` None: it
+    could not be read.
     """
 
     host: str
@@ -292,4 +326,6 @@ class HostState:
     firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
+    login: Login | None = None
+    packet_filter: PacketTables | None = None
     blind_spots: tuple[BlindSpot, ...] = ()

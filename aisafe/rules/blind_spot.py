@@ -19,6 +19,7 @@ _WHAT = {
     "facts": "The facts could not be gathered",
     "space": "The free space could not be seen",
     "include": "An included file could not be followed",
+    "firewall": "The packet filter could not be seen",
     "inventory": "The inventory could not be read to the end",
 }
 
