@@ -174,10 +174,17 @@ def _plain(rule: str) -> str:
     return " ".join(sorted(rule.replace('"', "").replace("'", "").split()))
 
 
+def _lines(host: PredictedHost) -> tuple[str, ...] | None:
+    """The zones of the running daemon; None where it did not answer, or was started by the run."""
+    seen = host.state.packet_filter
+    told = seen is not None and seen.zones and host.unit("firewalld.service").touched is None
+    return seen.zones if told and seen is not None else None
+
+
 def runtime_zone(host: PredictedHost, zone: str) -> dict[str, set[str]] | None:
     """What the running daemon said of the zone; None where it did not answer, or was started by the run."""
-    lines = host.state.firewall.get("firewalld")
-    if lines is None or host.unit("firewalld.service").touched is not None:
+    lines = _lines(host)
+    if lines is None:
         return None
     found: dict[str, set[str]] = {}
     inside = False
@@ -192,7 +199,7 @@ def runtime_zone(host: PredictedHost, zone: str) -> dict[str, set[str]] | None:
 
 def _runtime_rule(host: PredictedHost, zone: str, rule: str) -> bool | None:
     """A rich rule in the words in which the daemon lists it; other words may mean the same."""
-    lines = host.state.firewall.get("firewalld")
-    if lines is None or host.unit("firewalld.service").touched is not None:
+    lines = _lines(host)
+    if lines is None:
         return None
     return True if any(_plain(line) == _plain(rule) for line in lines if line.startswith("\t")) else None

@@ -111,7 +111,8 @@ _UNSEEN = "which rules are there already could not be seen"
 def rules(host: PredictedHost, tool: str) -> Sequence[str] | None:
     """The rules that ``tool`` would list at this moment of the run; None where they are not known."""
     kept: dict[str, Sequence[str]] = host.memory.get("iptables", {})
-    return kept.get(tool, host.state.firewall.get(tool))
+    seen = host.state.packet_filter
+    return kept.get(tool, seen.rules.get(tool) if seen is not None else None)
 
 
 def _change(

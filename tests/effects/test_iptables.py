@@ -3,22 +3,25 @@ from __future__ import annotations
 from typing import Any
 
 from aisafe.effects.iptables import known
+from aisafe.model import PacketTables
 from tests.effects.scenes import predicted, run
 
 SSH = {"chain": "INPUT", "protocol": "tcp", "destination_port": "22", "jump": "ACCEPT"}
-LIVE = {
-    "iptables": (
-        "-t filter -P INPUT ACCEPT",
-        "-t filter -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
-        '-t filter -A INPUT -s 10.0.0.5/32 -p tcp -m multiport --dports 80,443 -m comment --comment "web in" -j ACCEPT',
-        "-t filter -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-        "-t filter -A INPUT -j REJECT --reject-with icmp-port-unreachable",
-    )
-}
+LIVE = PacketTables(
+    rules={
+        "iptables": (
+            "-t filter -P INPUT ACCEPT",
+            "-t filter -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+            '-t filter -A INPUT -s 10.0.0.5/32 -p tcp -m multiport --dports 80,443 -m comment --comment "web in" -j ACCEPT',
+            "-t filter -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "-t filter -A INPUT -j REJECT --reject-with icmp-port-unreachable",
+        )
+    }
+)
 
 
 def iptables(args: dict[str, Any], **state: Any) -> list[tuple[str, str]]:
-    host = predicted(**{"firewall": LIVE, **state})
+    host = predicted(**{"packet_filter": LIVE, **state})
     return [(one.name, one.certainty) for one in run(host, "iptables", args).effects]
 
 
@@ -51,14 +54,14 @@ def test_a_rule_that_looks_alike_is_not_certainly_another() -> None:
 
 
 def test_without_a_look_at_the_host_every_rule_is_possible() -> None:
-    assert [certainty for _, certainty in iptables(SSH, firewall={})] == ["possible"]
+    assert [certainty for _, certainty in iptables(SSH, packet_filter=None)] == ["possible"]
     assert [certainty for _, certainty in iptables({**SSH, "ip_version": "both"})] == [
         "possible"
     ]  # ip6tables was not seen
 
 
 def test_the_run_remembers_its_own_rules() -> None:
-    host = predicted(firewall=LIVE)
+    host = predicted(packet_filter=LIVE)
     args = {**SSH, "destination_port": "8080"}
     assert run(host, "iptables", args).changed is True
     assert run(host, "iptables", args).changed is False
@@ -85,7 +88,7 @@ def test_one_rule_in_two_spellings() -> None:
 def test_saved_rules_in_the_place_of_the_present_ones() -> None:
     host = predicted(
         {"/etc/iptables.rules": b"*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"},
-        firewall=LIVE,
+        packet_filter=LIVE,
     )
     args = {"state": "restored", "path": "/etc/iptables.rules"}
     assert run(host, "community.general.iptables_state", args).effects[0].name == "iptables-restore /etc/iptables.rules"
