@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -298,6 +299,10 @@ class UnitStore:
         for config in known.config if known else ():
             roots += config.paths
             roots += [own_directory(path) for path in config.paths]
+            roots += [f"{stem}.d" for path in config.paths for stem in (path, path.rpartition(".")[0])]
+            for pattern, path in config.derived.items():
+                words = [word for command in unit.commands for word in command[1:]]
+                roots += [own_directory(match.expand(path)) for word in words if (match := re.fullmatch(pattern, word))]
         for command in unit.commands:
             words = [word.partition("=")[2] or word for word in command[1:]]
             roots += [path for word in words if word.startswith("/") for path in (word, own_directory(word))]
