@@ -251,8 +251,11 @@ def _configured(
     ]
     if config.argument:
         named += [word for word in argv[1:2] if not word.startswith("-")]
-    for pattern, path in config.derived.items():
-        named += [match.expand(path) for word in argv[1:] if (match := re.fullmatch(pattern, word))]
+    meant = [
+        match.expand(path) for pattern, path in config.derived.items() for word in argv[1:]
+        if (match := re.fullmatch(pattern, word))
+    ]  # fmt: skip
+    named += meant
     if not named and in_container:
         return [], ""  # what the image brings is its default
     paths = named[-1:] or config.paths
@@ -274,7 +277,7 @@ def _configured(
                 why = why or f"{name}: {reason}"
         if files:
             return found, why
-    return [], f"{named[-1]} is not there" if named else ""
+    return [], f"{named[-1]} is not there" if named and not meant else ""  # a package not yet there: its defaults
 
 
 def _files(path: str, read: Reader) -> list[tuple[str, str]] | None:

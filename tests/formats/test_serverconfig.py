@@ -276,12 +276,12 @@ BIND9 = "/etc/bind/named.conf"
         (
             "rabbitmq-server",
             {"/etc/rabbitmq/rabbitmq.conf": "listeners.tcp.default = 5673\nmanagement.tcp.port = 15673\n"},
-            "[::]:5673/tcp [::]:25672/tcp [::]:4369/tcp [::]:15673/tcp",
+            "[::]:5673/tcp 0.0.0.0:25672/tcp [::]:15673/tcp",
         ),
         (
             "rabbitmq-server",
             {"/etc/rabbitmq/rabbitmq.conf": "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:5671\n"},
-            "[::]:25672/tcp [::]:4369/tcp 127.0.0.1:5671/tcp",
+            "0.0.0.0:25672/tcp 127.0.0.1:5671/tcp",
         ),
         ("zigbee2mqtt", {"/opt/zigbee2mqtt/data/configuration.yaml": "frontend:\n  port: 8081\n"}, "[::]:8081/tcp"),
         (

@@ -10,7 +10,8 @@ PROGRAMS = knowledge.programs()
 
 
 def test_enough_is_known() -> None:
-    assert len(PROGRAMS) >= 60
+    assert len(PROGRAMS) >= 200
+    assert len({image for program in PROGRAMS.values() for image in program.images}) >= 250
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
