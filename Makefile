@@ -6,12 +6,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check fast hosts bench molecule format clean
+.PHONY: help demo test check fast hosts bench scenarios molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
 	@echo "make test     all tests, real hosts included (a Docker engine is used, or installed on Debian and Ubuntu as root)"
 	@echo "make check    format, lint, types, import contracts and the fast tests"
+	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (half an hour)"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
 	@echo "make clean    remove the test hosts and the virtual environment"
 
@@ -40,6 +41,9 @@ hosts: $(STAMP)
 
 test: check
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --durations=10 tests/hosts
+
+scenarios: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.scenarios
 
 bench: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench

@@ -13,10 +13,10 @@ KINDS = ("service", "socket", "timer", "path")
 MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 PROPERTIES = "org.freedesktop.DBus.Properties"
 UNIT = ("Id", "Names", "UnitFileState", "FragmentPath", "DropInPaths", "Triggers", "TriggeredBy", "InvocationID",
-        "NeedDaemonReload", "LoadState", "ActiveState", "SubState")  # fmt: skip
+        "NeedDaemonReload", "LoadState", "ActiveState", "SubState", "Requires", "BindsTo", "PartOf")  # fmt: skip
 OF_KIND = {
     "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "ExecStart", "ExecStartEx",
-                "Environment", "EnvironmentFiles"),
+                "Environment", "EnvironmentFiles", "WorkingDirectory", "StateDirectory"),
     "socket": ("Listen", "BindIPv6Only", "Result"),
     "timer": ("Result",),
     "path": ("Result",),
@@ -157,6 +157,14 @@ def _unit(values: dict[str, Any]) -> dict[str, Any]:
         "triggers": values.get("Triggers", []),
         "triggered_by": values.get("TriggeredBy", []),
         "user": values.get("User", ""),
+        "requires": sorted(
+            {name for key in ("Requires", "BindsTo", "PartOf") for name in values.get(key, ()) if _kind(name) in KINDS}
+        ),
+        "directories": [
+            *filter(None, [values.get("WorkingDirectory", "").lstrip("!")]),
+            *("/var/lib/" + entry for entry in values.get("StateDirectory", ())),
+        ],
+        "working_directory": values.get("WorkingDirectory", "").lstrip("-!"),
         "need_daemon_reload": bool(values.get("NeedDaemonReload", False)),
     }
 

@@ -22,6 +22,7 @@ class PredictedFile:
     to be read (``reason`` says so). ``mode`` holds the permission bits, ``owner`` and ``group`` are names; None where
     they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
     (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
+    ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host.
     """
 
     path: str
@@ -37,6 +38,7 @@ class PredictedFile:
     certainty: Certainty = "certain"
     reason: str = ""
     by_run: bool = False
+    fresh: bool = False
     task: TaskRef | None = None
 
     @property
@@ -211,8 +213,8 @@ class FileTree:
                 del self._now[below]
         self.stamp += 1
         self._now[place] = replace(
-            wanted, path=place, by_run=True, certainty="certain" if sure == "certain" else "possible", reason=reason,
-            task=call.task,
+            wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),
+            certainty="certain" if sure == "certain" else "possible", reason=reason, task=call.task,
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
         certain = difference == "certain"
@@ -236,8 +238,7 @@ class FileTree:
         while above not in ("/", ""):
             found = self._now.get(above)
             if found is not None:
-                fresh = found.kind != "directory" or (above in self._live and self._live[above].kind != "directory")
-                return found if fresh else None
+                return found if found.kind != "directory" or found.fresh else None
             above = posixpath.dirname(above)
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -84,6 +85,7 @@ def _unit(
     base: Unit, loading: _Loading, merged: UnitFile, *, kind: str, name: str, drop_ins: tuple[str, ...], why: str
 ) -> Unit:
     install = any(entry.section == "Install" for entry in merged.entries)
+    directory = unitfile.expand(merged.last("Service", "WorkingDirectory"), loading.known).lstrip("-")
     default = "oneshot" if not loading.commands else "dbus" if loading.bus_name else "simple"
     return replace(
         base,
@@ -100,6 +102,19 @@ def _unit(
         triggers=_triggers(loading, merged, kind=kind, name=name, base=base),
         triggered_by=tuple(dict.fromkeys((*base.triggered_by, *loading.sockets))),
         user=loading.user,
+        requires=tuple(
+            unitfile.expand(other, loading.known)
+            for key in ("Requires", "BindsTo", "PartOf")
+            for other in merged.words("Unit", key)
+        ),
+        directories=(
+            *filter(None, [directory]),
+            *(
+                f"/var/lib/{unitfile.expand(entry, loading.known)}"
+                for entry in merged.words("Service", "StateDirectory")
+            ),
+        ),
+        working_directory=posixpath.normpath(directory) if directory.startswith("/") else directory,
     )
 
 

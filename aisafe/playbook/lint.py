@@ -21,6 +21,7 @@ import platformdirs
 
 from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
+from aisafe.playbook.lint_answers import answering
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
 NOT_PASSED_ON = (
@@ -36,6 +37,7 @@ _CONFIGS = (
     ".ansible-lint", ".ansible-lint-ignore", ".yamllint", ".config/ansible-lint.yml", ".config/ansible-lint.yaml",
     "ansible.cfg",
 )  # fmt: skip
+_NOT_ENTERED = ("venv", "node_modules", "__pycache__")
 _MOST_FILES = 5000
 _HIDING = ("syntax-check", "load-failure", "parser-error", "internal-error")
 _FORMATTING = (
@@ -44,7 +46,7 @@ _FORMATTING = (
 
 
 class LintJob:
-    """A lint that goes on, or one that is done already. ``result`` waits for it, ``stop`` ends it."""
+    """A lint that goes on, or one that is done already. ``result`` waits for it, ``stop`` or leaving the context ends it."""
 
     def __init__(self, findings: tuple[Finding, ...] | None = None, child: _Child | None = None) -> None:
         self._findings, self._child = findings, child
@@ -60,6 +62,12 @@ class LintJob:
         """End it without a result; harmless when it is done."""
         if self._child is not None:
             self._child.stop()
+
+    def __enter__(self) -> LintJob:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 def start_lint(
@@ -86,6 +94,7 @@ def start_lint(
     if kept is not None and (known := _recall(kept)) is not None:
         return LintJob(known)
     try:
+        env = answering(env, cwd=cwd, cache=cache / "answers")
         return LintJob(child=_Child([str(program), *ARGUMENTS, "--", *files], cwd, env, kept, timeout, severity))
     except OSError as error:
         return LintJob((_could_not(severity, str(error)),))
@@ -226,7 +235,7 @@ def _looked_at(playbooks: Sequence[Path], cwd: Path) -> list[Path]:
     found: set[Path] = set()
     for top in {path.resolve().parent for path in playbooks}:
         for directory, names, files in os.walk(top):
-            names[:] = [name for name in names if name not in (".git", ".venv", "venv", "node_modules", "__pycache__")]
+            names[:] = [name for name in names if not (name.startswith(".") or name in _NOT_ENTERED)]
             found.update(Path(directory, name) for name in files if name.endswith(_LOOKED_AT))
             if len(found) > _MOST_FILES:
                 return sorted(found)

@@ -132,7 +132,7 @@ class Engine:
         """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty."""
         scene = Scene(
             journal=self.journal, moment=self.moment, states=states, facts=facts, read=read,
-            modules=Modules(actions=self._refusals.actions),
+            modules=Modules(actions=self._refusals.actions), salt=self._setup["salt"],
         )  # fmt: skip
         course = Course(scene)
         patches.before_run(course, lambda task, message: self._include_failed(scene, task, message))
