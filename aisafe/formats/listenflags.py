@@ -116,7 +116,7 @@ def _known_program(
     read: Reader,
 ) -> Listening:
     defaults = program.container_sockets if in_container else program.sockets
-    roles = {role: _role(text, f"default of {program.name}") for role, text in defaults.items()}
+    roles = {role: _role(role, text, f"default of {program.name}") for role, text in defaults.items()}
     given: list[tuple[Setting, str, str]] = []
     unknown: list[str] = []
     for config in program.config:
@@ -151,9 +151,9 @@ def _known_program(
     )  # fmt: skip
 
 
-def _role(text: str | None, evidence: str) -> _Role:
+def _role(name: str, text: str | None, evidence: str) -> _Role:
     if text is None:
-        return _Role(hosts=[""], port=None, udp=False, evidence=evidence)
+        return _Role(hosts=[""], port=None, udp=name.endswith("udp"), evidence=evidence)
     address, _, protocol = text.partition("/")
     host, _, port = address.rpartition(":")
     return _Role(hosts=[host], port=port, udp=protocol.startswith("udp"), six=protocol.endswith("6"), evidence=evidence)

@@ -283,6 +283,12 @@ BIND9 = "/etc/bind/named.conf"
             {"/etc/rabbitmq/rabbitmq.conf": "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:5671\n"},
             "0.0.0.0:25672/tcp 127.0.0.1:5671/tcp",
         ),
+        ("tor", {"/etc/tor/torrc": "SocksPort 9150\nORPort 9001\n"}, "127.0.0.1:9150/tcp [::]:9001/tcp"),
+        (
+            "wg-quick up wg0",
+            {"/etc/wireguard/wg0.conf": "[Interface]\nListenPort = 51821\n[Peer]\nListenPort = 1\n"},
+            "[::]:51821/udp",
+        ),
         ("zigbee2mqtt", {"/opt/zigbee2mqtt/data/configuration.yaml": "frontend:\n  port: 8081\n"}, "[::]:8081/tcp"),
         (
             "hass --config /h",
