@@ -135,7 +135,8 @@ class UnitFiles:
             return Definition(unit=live)
         program = by_unit(name) or by_package(self._brought[name])
         binaries = program.binaries if program and name.endswith(".service") else ()
-        commands = ((f"/usr/sbin/{binaries[0]}",),) if binaries else ()
+        instance = name.removesuffix(".service").partition("@")[2]
+        commands = ((f"/usr/sbin/{binaries[0]}", *((instance,) if instance else ())),) if binaries else ()
         return Definition(unit=Unit(name=name, commands=commands, unit_file_state="enabled"))
 
     def _read(self, name: str, live: Unit | None) -> Definition:

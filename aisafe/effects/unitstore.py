@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
 from typing import Literal
 
 from aisafe.effects import identity, sockets
@@ -20,6 +22,7 @@ from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
+LOOPBACK6 = IPv6Address("::1")
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
 
 
@@ -186,18 +189,20 @@ class UnitStore:
         program, known = by_package(package), starts(package)
         if not debian or (program is None and known is None):
             return ()
-        begun = known.units if known else tuple(map(full_name, program.units[:1] if program else ()))
+        umbrellas = known.umbrellas if known else ()
+        begun = (*umbrellas, *known.units) if known else tuple(map(full_name, program.units[:1] if program else ()))
         effects: list[Effect] = []
         for name in (*begun, *(known.enabled if known else ())):
             there = self.get(name)
             if there.found and there.unit.active:
                 continue
             self._definitions.introduce(name, package)
-            effects += self._brought(call, name, package, start=name in begun)
+            effects += self._brought(call, name, package, start=name in begun, empty=name in umbrellas)
         return tuple(effects)
 
-    def _brought(self, call: Call, name: str, package: str, *, start: bool) -> Iterator[Effect]:
+    def _brought(self, call: Call, name: str, package: str, *, start: bool, empty: bool) -> Iterator[Effect]:
         found = self._computed(self._definitions.on_disk(name).unit, self.reader()) if start else None
+        found = Listening() if found is not None and empty else found
         self._become(call, name, active=True if start else None, file_state="enabled", listening=found)
         yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
         if found is not None:
@@ -207,7 +212,10 @@ class UnitStore:
     def taken_with(self, call: Call, package: str) -> tuple[Effect, ...]:
         """The units that go with a package."""
         program, known = by_package(package), starts(package)
-        names = (*(known.units if known else ()), *map(full_name, program.units if program else ()))
+        names = (
+            *((*known.umbrellas, *known.units) if known else ()),
+            *map(full_name, program.units if program else ()),
+        )
         effects: list[Effect] = []
         for name in dict.fromkeys(names):
             if self.get(name).found and self.canonical(name) == name:
@@ -275,7 +283,11 @@ class UnitStore:
             socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
             for socket in sockets.of_unit(self.get(other).unit).sockets
         ]  # fmt: skip
-        return sockets.of_unit(unit, read=read, engine=self._engine(identity.engine_of(unit)), held_by_sockets=passed)
+        engine = self._engine(identity.engine_of(unit))
+        found = sockets.of_unit(unit, read=read, engine=engine, held_by_sockets=passed)
+        if any(socket.address == LOOPBACK6 for socket in found.sockets) and not engine.ipv6():
+            found = replace(found, sockets=tuple(item for item in found.sockets if item.address != LOOPBACK6))
+        return found  # a host without ::1 cannot bind it, and servers go on with the rest
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -308,6 +320,10 @@ class UnitStore:
         for config in known.config if known else ():
             roots += config.paths
             roots += [own_directory(path) for path in config.paths]
+            roots += [f"{stem}.d" for path in config.paths for stem in (path, path.rpartition(".")[0])]
+            for pattern, path in config.derived.items():
+                words = [word for command in unit.commands for word in command[1:]]
+                roots += [own_directory(match.expand(path)) for word in words if (match := re.fullmatch(pattern, word))]
         for command in unit.commands:
             words = [word.partition("=")[2] or word for word in command[1:]]
             roots += [path for word in words if word.startswith("/") for path in (word, own_directory(word))]

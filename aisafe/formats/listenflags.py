@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Final
 
 from aisafe.formats.commandline import base_name, executed, options
-from aisafe.formats.ports import address_of, both_families, listen_address, port_range
+from aisafe.formats.ports import address_of, both_families, listen_address
 from aisafe.formats.serverconfig import NotUnderstood, Reader, settings
 from aisafe.knowledge.programs import Config, Program, Setting, by_binary
 from aisafe.model import Socket
@@ -70,6 +70,7 @@ class _Role:
     udp: bool
     six: bool = False
     whole: list[str] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
     settled: bool = False
     evidence: str = ""
 
@@ -115,7 +116,7 @@ def _known_program(
     read: Reader,
 ) -> Listening:
     defaults = program.container_sockets if in_container else program.sockets
-    roles = {role: _role(text, f"default of {program.name}") for role, text in defaults.items()}
+    roles = {role: _role(role, text, f"default of {program.name}") for role, text in defaults.items()}
     given: list[tuple[Setting, str, str]] = []
     unknown: list[str] = []
     for config in program.config:
@@ -123,34 +124,39 @@ def _known_program(
         given += told
         unknown += [why] if why else []
     _apply(roles, given)
-    unsettled_before = [role for role in roles.values() if not role.settled]
+    for role in roles.values() if unknown else ():
+        role.settled = False  # what could not be read may say otherwise, unless a variable or a flag wins
     from_environment = [
         (setting, environment[name], f"{name} in the environment")
-        for name, settings in program.environment.items() if environment.get(name) for setting in settings
+        for name in environment if environment[name] for setting in _wanted(program.environment, name)
     ]  # fmt: skip
     _apply(roles, from_environment)
     _apply(roles, list(_from_flags(program, argv)))
     sockets: dict[Socket, str] = {}
+    wrong: list[str] = []
     for role in roles.values():
-        try:
-            found = _sockets(role)
-            sockets |= dict.fromkeys(map(both_families, found) if program.go else found, role.evidence)
-        except ValueError as error:
-            unknown.append(f"{role.evidence}: {error}")
-    open_roles = [role for role in unsettled_before if not role.settled]
-    known = not unknown or (bool(roles) and not open_roles and all(role.settled for role in roles.values()))
+        for text, evidence in _places(role):
+            try:
+                socket = _socket(role, text)
+            except ValueError as error:
+                wrong.append(f"{evidence}: {error}")
+                continue
+            if socket is not None:
+                sockets.setdefault(both_families(socket) if program.go else socket, evidence)
+    known = not wrong and (not unknown or (bool(roles) and all(role.settled for role in roles.values())))
+    unknown += wrong
     return Listening(
         sockets=tuple(sockets), known=known, evidence=tuple(dict.fromkeys(sockets.values())),
         why="" if known else "; ".join(unknown),
     )  # fmt: skip
 
 
-def _role(text: str | None, evidence: str) -> _Role:
+def _role(name: str, text: str | None, evidence: str) -> _Role:
     if text is None:
-        return _Role(hosts=[""], port=None, udp=False, evidence=evidence)
+        return _Role(hosts=[""], port=None, udp=name.endswith("udp"), evidence=evidence)
     address, _, protocol = text.partition("/")
     host, _, port = address.rpartition(":")
-    return _Role(hosts=[host], port=port, udp=protocol == "udp", six=protocol.endswith("6"), evidence=evidence)
+    return _Role(hosts=[host], port=port, udp=protocol.startswith("udp"), six=protocol.endswith("6"), evidence=evidence)
 
 
 def _apply(roles: dict[str, _Role], given: Iterable[tuple[Setting, str, str]]) -> None:
@@ -159,9 +165,12 @@ def _apply(roles: dict[str, _Role], given: Iterable[tuple[Setting, str, str]]) -
     for setting, value, evidence in given:
         role = roles.setdefault(setting.role, _Role(hosts=[""], port=None, udp=setting.role.endswith("udp")))
         role.settled, role.evidence = True, evidence
-        if setting.part == "address":
+        if setting.part == "address" and value.strip().lower() in ("none", "off", "disabled"):
+            role.port, role.whole = None, []
+        elif setting.part == "address":
             texts = [text for text in re.split(r"[,\s]+", value.strip()) if text]
             role.whole = [*(role.whole if setting.role in fresh else []), *texts]
+            role.shown |= dict.fromkeys(texts, evidence)
             role.port = role.port if texts else None
             fresh.add(setting.role)
         elif setting.part == "port":
@@ -174,23 +183,24 @@ def _apply(roles: dict[str, _Role], given: Iterable[tuple[Setting, str, str]]) -
             role.port, role.whole = None, []
 
 
-def _sockets(role: _Role) -> list[Socket]:
-    protocol: Protocol = "udp" if role.udp else "tcp"
-    default = int(role.port) if role.port and role.port.isdigit() else None
+def _places(role: _Role) -> list[tuple[str, str]]:
+    """The addresses of a role as texts, each with its evidence."""
     if role.whole:
-        found = [listen_address(_without_scheme(text), protocol=protocol, default_port=default) for text in role.whole]
-        return [socket for socket in found if socket is not None]
+        return [(text, role.shown.get(text, role.evidence)) for text in role.whole]
     if role.port is None or role.port == "0":
         return []
-    port_range(role.port)
-    texts = [f"[{host}]:{role.port}" if ":" in host.strip("[]") else f"{host}:{role.port}" for host in role.hosts]
-    scheme = f"{protocol}6" if role.six else protocol
-    made = [listen_address(f"{scheme}://{text.replace('[[', '[').replace(']]', ']')}") for text in texts]
-    return [socket for socket in made if socket is not None]
+    scheme = f"{'udp' if role.udp else 'tcp'}{'6' if role.six else ''}"
+    return [(f"{scheme}://{_bracketed(host)}:{role.port}", role.evidence) for host in role.hosts]
+
+
+def _socket(role: _Role, text: str) -> Socket | None:
+    protocol: Protocol = "udp" if role.udp or text.endswith("/udp") else "tcp"
+    default = int(role.port) if role.port and role.port.isdigit() else None
+    return listen_address(_without_scheme(text), protocol=protocol, default_port=default)
 
 
 def _without_scheme(text: str) -> str:
-    return re.sub(r"^(?:https?|mqtt|amqp)://", "", text).rstrip("/")
+    return re.sub(r"/(?:tcp|udp)$", "", re.sub(r"^(?:https?|mqtt|amqp)://", "", text)).rstrip("/")
 
 
 def _from_flags(program: Program, argv: tuple[str, ...]) -> Iterable[tuple[Setting, str, str]]:
@@ -203,9 +213,22 @@ def _from_flags(program: Program, argv: tuple[str, ...]) -> Iterable[tuple[Setti
                 bare = False
                 yield from ((setting, value, f"argument {value}") for setting in program.positional)
             continue
-        for setting in table.get(_flag(option), ()):
+        for setting in table.get(_flag(option)) or _wanted(table, _flag(option)):
             if setting.part == "off" or value is not None:
                 yield setting, value or "", _shown(argv[position], value)
+
+
+def _wanted(table: Mapping[str, tuple[Setting, ...]], name: str) -> tuple[Setting, ...]:
+    """What ``name`` sets; ``*`` in a pattern of the table stands for the name of a role of its own (Traefik's)."""
+    if name in table:
+        return table[name]
+    for pattern, wanted in table.items():
+        head, star, tail = pattern.lower().partition("*")
+        low = name.lower()
+        if star and low.startswith(head) and low.endswith(tail) and len(low) > len(head) + len(tail):
+            own = low[len(head) : len(low) - len(tail)]
+            return tuple(replace(setting, role=setting.role.replace("*", own)) for setting in wanted)
+    return ()
 
 
 def _shown(word: str, value: str | None) -> str:
@@ -222,32 +245,59 @@ def _flag(option: str) -> str:
 def _configured(
     config: Config, argv: tuple[str, ...], *, in_container: bool, read: Reader
 ) -> tuple[list[tuple[Setting, str, str]], str]:
-    """What a configuration file sets, and why it could not be told, if so."""
+    """What a configuration file sets, and why (all of) it could not be told, if so."""
     named = [
         value for option, value, _ in options(argv) if config.flag and value and _flag(option) == _flag(config.flag)
     ]
     if config.argument:
         named += [word for word in argv[1:2] if not word.startswith("-")]
+    meant = [
+        match.expand(path) for pattern, path in config.derived.items() for word in argv[1:]
+        if (match := re.fullmatch(pattern, word))
+    ]  # fmt: skip
+    named += meant
     if not named and in_container:
         return [], ""  # what the image brings is its default
-    for folder in () if named else config.beside:
+    told = [read.text(path) or "" for path in config.paths]
+    for folder in () if named or any(folder in text for text in told for folder in config.beside) else config.beside:
         if more := [name for name in read.names(folder) or () if name != "README"]:
             return [], f"{folder}/{more[0]} is not read"
     paths = named[-1:] or config.paths
     if not paths and not config.flag:
         return [], "its configuration is not in one known place"
     for path in paths:
-        text = read.text(path)
-        if text is None:
-            continue
-        if text is False:
+        if not path.startswith("/"):
+            return [], f"{path} is not a whole path, so that it is not known where it lies"
+        files = _files(path, read)
+        if files is None:
             return [], f"{path} could not be read"
-        try:
-            found = settings(text, config, path=path, read=read)
-        except NotUnderstood as reason:
-            return [], f"{path}: {reason}"
-        return found, ""
-    return [], f"{named[-1]} is not there" if named else ""
+        found: list[tuple[Setting, str, str]] = []
+        why = ""
+        for name, text in files:
+            try:
+                found += settings(text, config, path=name, read=read)
+            except NotUnderstood as reason:
+                found += reason.found
+                why = why or f"{name}: {reason}"
+        if files:
+            return found, why
+    return [], f"{named[-1]} is not there" if named and not meant else ""  # a package not yet there: its defaults
+
+
+def _files(path: str, read: Reader) -> list[tuple[str, str]] | None:
+    """The file at ``path``, or those in the directory ``path``; [] for nothing, None where it cannot be known."""
+    text = read.text(path)
+    if isinstance(text, str):
+        return [(path, text)]
+    if text is False:
+        return None
+    found = []
+    for name in sorted(read.names(path) or ()):
+        inner = read.text(f"{path.rstrip('/')}/{name}")
+        if inner is False:
+            return None
+        found += [(f"{path.rstrip('/')}/{name}", inner)] if inner is not None else []
+    return found
 
 
 def _unknown_program(argv: tuple[str, ...]) -> Listening:

@@ -126,6 +126,8 @@ def listen_address(text: str, *, protocol: Protocol = "tcp", default_port: int |
             return None
         if scheme.lower().startswith("udp"):
             protocol = "udp"
+        elif scheme.lower() in ("tcp", "tcp4", "tcp6"):
+            protocol = "tcp"
         text = rest.partition("/")[0]
     if text.startswith(("unix:", "/", "@", "./", "fd:", "vsock:")):
         return None

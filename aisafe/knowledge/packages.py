@@ -12,9 +12,13 @@ import yaml
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starts:
-    """``units`` are enabled and started, ``enabled`` only enabled; both empty: the installation starts nothing."""
+    """``units`` are enabled and started, ``enabled`` only enabled; both empty: the installation starts nothing.
+
+    ``umbrellas``: started too, but only stand for other units (``postgresql.service``) and hold no socket themselves.
+    """
 
     units: tuple[str, ...] = ()
+    umbrellas: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     source: str
 
@@ -29,7 +33,10 @@ def _table() -> Mapping[str, Starts]:
     data = yaml.safe_load(files("aisafe.knowledge").joinpath("packages.yml").read_text(encoding="utf-8"))
     return {
         name: Starts(
-            units=tuple(entry.get("units", ())), enabled=tuple(entry.get("enabled", ())), source=entry["source"]
+            units=tuple(entry.get("units", ())),
+            umbrellas=tuple(entry.get("umbrellas", ())),
+            enabled=tuple(entry.get("enabled", ())),
+            source=entry["source"],
         )
         for name, entry in data.items()
     }

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast, get_args
 
 import yaml
 
 Part = Literal["address", "port", "host", "hosts", "off"]
-Style = Literal["words", "equals", "nginx", "apache", "haproxy", "sshd", "other"]
-STYLES: Final = ("words", "equals", "nginx", "apache", "haproxy", "sshd", "other")
+Style = Literal[
+    "words", "equals", "yaml", "toml", "json", "hcl", "nginx", "apache", "haproxy", "caddy", "sshd", "rsyslog", "snmpd",
+    "chrony", "tomcat", "postgresql", "mysql", "mosquitto", "redis", "bind", "unbound", "dnsmasq", "postfix", "dovecot",
+    "traefik", "other",
+]  # fmt: skip
+STYLES: Final = get_args(Style)
 PARTS: Final = ("address", "port", "host", "hosts", "off")
 _REGISTRY_HOSTS: Final = ("docker.io/library/", "docker.io/", "index.docker.io/", "registry-1.docker.io/")
 
@@ -32,6 +36,7 @@ class Config:
 
     ``flag``: the option that names another; ``argument``: the first bare argument does. ``style``: how to read it.
     ``beside``: directories with more of it, which are not read: what is in them makes the answer unsure.
+    ``derived``: pattern of a word of the command -> the path of the file that it means.
     """
 
     paths: tuple[str, ...]
@@ -41,6 +46,7 @@ class Config:
     section: str = ""
     beside: tuple[str, ...] = ()
     keys: Mapping[str, tuple[Setting, ...]]
+    derived: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +165,7 @@ def _config(name: str, data: Mapping[str, Any]) -> Config:
         paths=tuple(data.get("paths", ())), style=cast("Style", data["style"]), flag=data.get("flag", ""),
         argument=data.get("argument", False), section=data.get("section", ""), keys=_table(data.get("keys")),
         beside=tuple(data.get("beside", ())),
+        derived=data.get("derived", {}),
     )  # fmt: skip
 
 

@@ -251,6 +251,17 @@ def test_a_package_brings_and_takes_its_unit() -> None:
     assert forecast(host).claims == ()
 
 
+def test_an_umbrella_of_a_package_holds_nothing_itself() -> None:
+    host = living()
+    installed = good(run(host, "apt", {"name": "postgresql-15"}))
+    started = [item for item in brief(installed.effects) if item.startswith("start")]
+    assert started == ["start postgresql.service", "start postgresql@15-main.service 127.0.0.1:5432/tcp [::1]:5432/tcp"]
+    assert forecast(living(ipv6=False)).claims == ()
+    bare = living(ipv6=False)
+    good(run(bare, "apt", {"name": "redis-server"}))
+    assert [str(claim.socket) for claim in forecast(bare).claims] == ["127.0.0.1:6379/tcp"]
+
+
 def test_stopping_docker_stops_its_containers() -> None:
     web = container("web", ports=(port("0.0.0.0", 80, 80),), restart_policy="always")
     host = living(containers=(web,))

@@ -29,7 +29,8 @@ from tests.formats.unitcases import MARK, Tree, tree
 from tests.testbed import Host
 
 SEED = int(os.environ.get("AISAFE_SEED", "20261127"))
-PAIRS, UNITS, ENVIRONMENTS = 6000, 3800, 200
+PAIRS, UNITS, ENVIRONMENTS = 7300, 2500, 200
+PATIENCE = 600.0  # seconds for one step on a machine with much else to do
 PINNED = 200  # units that one target holds in systemd's memory
 AGENT = Path(__file__).parents[2] / "aisafe" / "agent"
 ASK = """
@@ -41,7 +42,7 @@ systemd.UNIT = ("LoadState", "DropInPaths", "Triggers")
 systemd.OF_KIND["service"] = ("Type", "Restart", "User", "ExecStartEx", "Environment", "EnvironmentFiles")
 systemd.OF_KIND["socket"] = ("Listen", "BindIPv6Only")
 names = json.load(sys.stdin)
-said = systemd._ask_loaded(Bus(PRIVATE), names)
+said = systemd._ask_loaded(Bus(PRIVATE, seconds=300), names)
 json.dump({name: systemd._unit(dict({"Id": name}, **values)) for name, values in said}, sys.stdout)
 """
 
@@ -57,12 +58,13 @@ def lay_down(host: Host, files: Mapping[str, str], links: Mapping[str, str]) -> 
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.type, entry.linkname = tarfile.SYMTYPE, target
             tar.addfile(entry)
-    host.run("base64 -d | tar -xzf - -C /", input=base64.b64encode(packed.getvalue()).decode())
+    packet = base64.b64encode(packed.getvalue()).decode()
+    host.run("base64 -d | tar -xzf - -C /", input=packet, timeout=PATIENCE)
 
 
 def on(host: Host, script: str, question: object) -> Any:
     host.write("/root/ask.py", script)
-    return json.loads(host.run("python3 /root/ask.py", input=json.dumps(question)).stdout)
+    return json.loads(host.run("python3 /root/ask.py", input=json.dumps(question), timeout=PATIENCE).stdout)
 
 
 def asked(host: Host, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -132,7 +134,7 @@ def test_units_are_read_as_systemd_reads_them(host: Host) -> None:
         after = "".join(f"After={name}\n".replace("\\", "\\\\") for name in made.names[start : start + PINNED])
         pins[f"{MARK}-pin{start}.target"] = f"[Unit]\n{after}"
     lay_down(host, {**made.files, **{f"/etc/systemd/system/{name}": text for name, text in pins.items()}}, made.links)
-    host.run("systemctl daemon-reload && systemctl start " + " ".join(pins))
+    host.run("systemctl daemon-reload && systemctl start " + " ".join(pins), timeout=PATIENCE)
     boot = host.read("/proc/sys/kernel/random/boot_id").strip().replace("-", "")
     said = asked(host, made.names)
     assert len(said) == UNITS
@@ -164,7 +166,7 @@ def test_environment_files_and_variables_are_read_as_systemd_reads_them(host: Ho
             f"ExecStart=/usr/bin/env -0\n"
         )
     lay_down(host, files, {})
-    host.run(f"mkdir /root/out && systemctl daemon-reload && systemctl start {' '.join(names)}")
+    host.run(f"mkdir /root/out && systemctl daemon-reload && systemctl start {' '.join(names)}", timeout=PATIENCE)
     printed = on(host, "import json, sys\njson.dump([open('/root/out/%d' % n, newline='').read() for n in json.load(sys.stdin)], "
                        "sys.stdout)", list(range(ENVIRONMENTS)))  # fmt: skip
     found = reader(Tree(files=files, names=names))
@@ -190,7 +192,7 @@ def test_sockets_overlap_where_the_kernel_says_so(host: Host) -> None:
     cases = pairs(SEED, PAIRS)
     host.write("/root/ask.py", BIND)
     asked = json.dumps([[question(one), question(other)] for one, other in cases])
-    said = json.loads(host.run("unshare --net python3 /root/ask.py", input=asked).stdout)
+    said = json.loads(host.run("unshare --net python3 /root/ask.py", input=asked, timeout=PATIENCE).stdout)
     wrong = [
         (str(one), one.ipv6_only, str(other), other.ipv6_only, refused)
         for (one, other), refused in zip(cases, said, strict=True) if one.overlaps(other) is not refused

@@ -1,0 +1,1 @@
+"""Readers of the configuration files of single servers, one family a file."""
