@@ -16,7 +16,6 @@ from . import (
     containers,
     facts,
     files,
-    firewall,
     listeners,
     login,
     packages,
@@ -45,7 +44,6 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
             "packages": pool.submit(packages.packages),
             "accounts": pool.submit(accounts.accounts),
             "spaces": pool.submit(spaces.spaces),
-            "firewall": pool.submit(firewall.told),
             "packets": pool.submit(packets.packets),
         }
 
@@ -66,12 +64,11 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
         installed = answer("packages", "package", {}, blocks=False)
         users, groups = answer("accounts", "user", ({}, {}))
         room = answer("spaces", "space", [], blocks=False)
-        rules = answer("firewall", "firewall", {}, blocks=False)
         filters = answer("packets", "firewall", None, blocks=False) if os.geteuid() == 0 else None
     document = dict(
         docker, taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(), boot_id=boot_id(),
         hostname=os.uname().nodename, os=os_release(), root=os.geteuid() == 0, units=units, packages=installed,
-        users=users, groups=groups, spaces=room, **spaces.memory(), firewall=rules, packet_filter=filters,
+        users=users, groups=groups, spaces=room, **spaces.memory(), packet_filter=filters,
         came=login.login(), listeners=_listeners(units, docker, blind),
         blind_spots=blind, agent_checks=_agent_checks(blind, room), unfinished=unfinished(blind),
     )  # fmt: skip
