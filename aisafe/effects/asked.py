@@ -63,7 +63,9 @@ class _Sight:
     def __init__(self, host: PredictedHost, effects: Iterable[Effect]) -> None:
         self.host = host
         every = list(effects)
-        self._anything = any(effect.certainty == "opaque" or effect.kind == "command" for effect in every)
+        self._anything = any(
+            effect.certainty == "opaque" or (effect.kind == "command" and not effect.elsewhere) for effect in every
+        )
         self._packages = any(effect.kind == "package" and effect.action != "remove" for effect in every)
 
     def prefetch(self, paths: Iterable[str]) -> None:

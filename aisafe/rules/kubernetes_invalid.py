@@ -13,7 +13,7 @@ from aisafe.knowledge.kubernetes import ended, release
 from aisafe.model import Finding, Manifest, Severity
 from aisafe.rules import Case, rule
 
-NO_LIBRARY = "no library"
+NO_LIBRARY, NO_SCHEMAS = "no library", "no schemas"
 LONGEST = 160
 """Characters of what the schema says."""
 
@@ -62,6 +62,7 @@ def kubernetes_invalid(case: Case) -> Iterator[Finding]:
     """
     asked = case.settings.kubernetes_version
     unjudged: list[Manifest] = []
+    reason = ""
     for manifest in case.forecast.manifests:
         if manifest.unread:
             yield case.find(
@@ -79,8 +80,9 @@ def kubernetes_invalid(case: Case) -> Iterator[Finding]:
             )  # fmt: skip
             continue
         fault = _fault(manifest.document, asked, strict=True)
-        if fault is not None and fault.text == NO_LIBRARY:
+        if fault is not None and fault.text in (NO_LIBRARY, NO_SCHEMAS):
             unjudged.append(manifest)
+            reason = fault.text
         elif fault is not None:
             sure = not fault.unknown_field or (manifest.strict and bool(asked))
             yield _find(
@@ -92,9 +94,12 @@ def kubernetes_invalid(case: Case) -> Iterator[Finding]:
                 fix="Correct it as its documentation says: kubectl explain.",
             )
     if unjudged:
+        old = reason == NO_SCHEMAS
         yield case.find(
-            f"{len(unjudged)} Kubernetes objects were not judged: kubernetes-validate is not installed.",
-            severity="note", when="possible", task=unjudged[0].task, fix="pip install 'aisafe[kubernetes]'",
+            f"{len(unjudged)} Kubernetes objects were not judged: "
+            + (f"there are no schemas of Kubernetes {asked} here." if old else "kubernetes-validate is not installed."),
+            severity="note", when="possible", task=unjudged[0].task,
+            fix="Correct kubernetes_version in .aisafe.yml." if old else "pip install 'aisafe[kubernetes]'",
         )  # fmt: skip
 
 
@@ -122,7 +127,7 @@ def _fault(document: str, version: str, *, strict: bool) -> Fault | None:
     known = utils.all_versions()
     fitting = [one for one in known if not version or release(one) <= release(version)]
     if not fitting:
-        return None  # older than any schema
+        return Fault(NO_SCHEMAS)
     data = json.loads(document)
     try:
         utils.validate(data, fitting[-1], strict=strict)

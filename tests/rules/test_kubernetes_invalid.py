@@ -41,7 +41,6 @@ def of(api: str, kind: str, **more: Any) -> dict[str, Any]:
         (DEPLOYMENT, "v1.31.4", ""),
         (DEPLOYMENT, "", ""),
         (DEPLOYMENT, "1.99", ""),
-        (DEPLOYMENT, "1.2", ""),  # older than any schema that is known
         ({**DEPLOYMENT, "spec": {**DEPLOYMENT["spec"], "replicas": "***"}}, "1.31",
          "Deployment shop in /opt/shop.yml is not valid: spec.replicas: a text is not of type 'integer', 'null'; the cluster "
          "refuses it (judged as Kubernetes 1.31)."),
@@ -49,7 +48,6 @@ def of(api: str, kind: str, **more: Any) -> dict[str, Any]:
         (of("v1", "ConfigMap", data={"port": 0}), "1.31", "data.port: a number where a text is wanted"),
         (of("extensions/v1beta1", "Ingress"), "1.31", "extensions/v1beta1 is not served since Kubernetes 1.22"),
         (of("batch/v1beta1", "CronJob"), "1.25", "batch/v1beta1 is not served since Kubernetes 1.25"),
-        (of("batch/v1beta1", "CronJob"), "1.24", ""),  # served then
         (of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"), "1.29", "is only served from Kubernetes 1.30"),
         (of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"), "1.30", ""),
         (of("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema"), "1.32", "not served since Kubernetes 1.32"),
@@ -92,6 +90,14 @@ def test_a_wrong_type_behind_an_unknown_field_is_found() -> None:
     service = of("v1", "Service", spec={"portz": [], "ports": [{"port": "***"}]})
     (finding,) = judged(manifest(service))
     assert (finding.severity, "spec.ports.0.port" in finding.message) == ("error", True)
+
+
+@pytest.mark.parametrize(("document", "version"), [(DEPLOYMENT, "1.2"), (of("batch/v1beta1", "CronJob"), "1.2")])
+def test_a_version_without_schemas_is_said(document: dict[str, Any], version: str) -> None:
+    (finding,) = judged(manifest(document), version=version)
+    assert (finding.severity, finding.message) == (
+        "note", "1 Kubernetes objects were not judged: there are no schemas of Kubernetes 1.2 here.",
+    )  # fmt: skip
 
 
 def test_what_was_not_read_is_said() -> None:
