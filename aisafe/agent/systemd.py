@@ -15,8 +15,8 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 UNIT = ("Id", "Names", "UnitFileState", "FragmentPath", "DropInPaths", "Triggers", "TriggeredBy", "InvocationID",
         "NeedDaemonReload", "LoadState", "ActiveState", "SubState", "Requires", "BindsTo", "PartOf")  # fmt: skip
 OF_KIND = {
-    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "ExecStart", "Environment",
-                "EnvironmentFiles", "WorkingDirectory", "StateDirectory"),
+    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "WorkingDirectory", "StateDirectory", "ExecStart",
+                "Environment", "EnvironmentFiles"),
     "socket": ("Listen", "Result"),
     "timer": ("Result",),
     "path": ("Result",),
@@ -153,12 +153,10 @@ def _unit(values: dict[str, Any]) -> dict[str, Any]:
         "triggers": values.get("Triggers", []),
         "triggered_by": values.get("TriggeredBy", []),
         "user": values.get("User", ""),
+        "working_directory": values.get("WorkingDirectory", "").lstrip("-!"),
         "requires": sorted(
             {name for key in ("Requires", "BindsTo", "PartOf") for name in values.get(key, ()) if _kind(name) in KINDS}
         ),
-        "directories": [
-            *filter(None, [values.get("WorkingDirectory", "").lstrip("!")]),
-            *("/var/lib/" + entry for entry in values.get("StateDirectory", ())),
-        ],
+        "state_directories": ["/var/lib/" + entry for entry in values.get("StateDirectory", ())],
         "need_daemon_reload": bool(values.get("NeedDaemonReload", False)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -142,16 +143,46 @@ def _modified(call: Call, host: PredictedHost, args: Arguments, there: User) -> 
     elif args.flag("create_home", "createhome", default=True) and now.home and host.file(now.home).exists is False:
         owner = there.name
         effects += host.make_directory(call, now.home, mode=0o755, owner=owner, group=group_name(now.gid, host))
-    unseen = [key for key in ("comment", "password", "expires", "password_lock", "password_expire_max",
-                              "password_expire_min", "role", "login_class") if args.given(key)]  # fmt: skip
-    if "password" in unseen and args.text("update_password") == "on_create":
-        unseen.remove("password")
+    differing, unseen = _records(host, args, there.name)
+    if differing and not details:
+        effects += (_effect(call, "user", "change", there.name, detail=", ".join(differing)),)
+        details = differing
     if unseen and not details:
         why = f"whether {' and '.join(unseen)} differ{'s' if len(unseen) == 1 else ''}"
         effects += (_effect(call, "user", "change", there.name, why=why),)
     if args.flag("generate_ssh_key"):
         effects += _key(call, host, args, now.home)
     return effects
+
+
+def _records(host: PredictedHost, args: Arguments, name: str) -> tuple[list[str], list[str]]:
+    """What differs from passwd(5) and shadow(5), and what cannot be told: names only, never a value."""
+    asked = [key for key in ("comment", "password", "expires", "password_lock", "password_expire_max", "password_expire_min",
+                             "password_expire_warn", "role", "login_class") if args.given(key)]  # fmt: skip
+    if "password" in asked and args.text("update_password") == "on_create":
+        asked.remove("password")
+    if not asked:
+        return [], []
+    passwd, shadow = (_record(host, path, name) for path in ("/etc/passwd", "/etc/shadow"))
+    known: dict[str, tuple[str | None, str | None]] = {"comment": (args.text("comment"), passwd[4] if passwd else None)}
+    if shadow and len(shadow) > 6:
+        known["password"] = ((args.text("password") or "").lstrip("!"), shadow[1].lstrip("!"))
+        known |= {key: (args.text(key), shadow[at] or "-1") for key, at in (("password_expire_max", 4),
+                  ("password_expire_min", 3), ("password_expire_warn", 5))}  # fmt: skip
+        if (days := args.text("expires")) is not None and re.fullmatch(r"-?\d+(\.\d+)?", days):
+            wanted = "" if float(days) < 0 else str(int(float(days) // 86400))
+            known["expires"] = (wanted, shadow[7] if len(shadow) > 7 else "")
+        if args.given("password_lock"):
+            known["password_lock"] = (str(args.flag("password_lock")), str(shadow[1].startswith("!")))
+    differing = [key for key in asked if key in known and known[key][1] is not None and known[key][0] != known[key][1]]
+    return differing, [key for key in asked if key not in known or known[key][1] is None]
+
+
+def _record(host: PredictedHost, path: str, name: str) -> list[str] | None:
+    found = host.file(path, follow=True)
+    if found.text is None or found.by_run:
+        return None
+    return next((line.split(":") for line in found.text.splitlines() if line.startswith(f"{name}:")), None)
 
 
 def _key(call: Call, host: PredictedHost, args: Arguments, place: str) -> tuple[Effect, ...]:

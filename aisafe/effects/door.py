@@ -194,15 +194,11 @@ class Door:
 
 def _filters(state: HostState) -> bool:
     """Whether the live host filters anything of its own."""
-    seen = state.packet_filter
     firewalld = state.units.get("firewalld.service")
-    if seen is None:
-        return bool(firewalld and firewalld.active)
-    own = any(
-        (rules if head.startswith(("INPUT", "ufw", "f2b")) else False) or head.startswith("INPUT DROP")
-        for chains in seen.iptables.values() for head, rules in chains.items()
-    )  # fmt: skip
-    return own or bool(seen.nft) or bool(firewalld and firewalld.active)
+    own = ("-t filter -A INPUT", "-t filter -P INPUT DROP", "-t filter -A ufw", "-t filter -A f2b")
+    filtering = any(tool.startswith("nft ") or any(line.startswith(own) for line in lines)
+                    for tool, lines in state.firewall.items() if tool != "firewalld")  # fmt: skip
+    return filtering or bool(firewalld and firewalld.active)
 
 
 def _changer(host: PredictedHost, place: str) -> TaskRef | None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
+from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.door import Door
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.firewall import FirewallStore
 from aisafe.effects.needs import directories_of, needs_of
+from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
 from aisafe.model import (
@@ -37,9 +39,9 @@ _ENDS = ("stop", "remove")
 class PredictedHost:
     """The host that the models of the modules look at and change.
 
-    ``files``, ``units`` and ``containers`` keep what belongs to them; ``packages`` (name -> version, '' where that is
-    not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models to change; ``memory`` is theirs
-    for whatever else they must remember (key: the module's family).
+    ``files``, ``units``, ``containers`` (Docker's) and ``podman`` (root's) keep what belongs to them; ``packages``
+    (name -> version, '' where that is not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models
+    to change; ``memory`` is theirs for whatever else they must remember (key: the module's family).
     """
 
     def __init__(self, state: HostState, *, facts: Mapping[str, Any], read: ReadLive) -> None:
@@ -53,9 +55,13 @@ class PredictedHost:
         self._effects: list[Effect] = []
         self.files = FileTree(read, self.blind)
         self.containers = ContainerStore(state, self.files)
-        self.units = UnitStore(state, self.files, lambda: self.containers.engine)
+        self.podman = ContainerStore(state, self.files, "podman")
+        self.units = UnitStore(state, self.files, self._engine)
         self.firewall = FirewallStore(state, self.files, self.units)
         self._door = Door(state, facts=facts, read=read)
+
+    def _engine(self, program: str) -> Engine:
+        return (self.podman if program == "podman" else self.containers).engine
 
     # Files
 
@@ -163,6 +169,7 @@ class PredictedHost:
             effects=tuple(self._effects),
             services=services,
             claims=claims_of(self._effects),
+            asked=asked_of(self, self._effects),
             blind_spots=tuple(spots),
             access=self._door.access(self, self._effects),
             firewall=self._door.firewall(self, self._effects),
@@ -172,7 +179,7 @@ class PredictedHost:
 
     def services(self) -> tuple[Service, ...]:
         """Every unit and container that is active, at boot, or touched by the run, as it is now."""
-        containers = self.containers.services(self.units)
+        containers = (*self.containers.services(self.units), *self.podman.services(self.units))
         return (*unit_services(self.units, self.state, beside=containers), *containers)
 
     def _numbered(self, call: Call, effect: Effect) -> Effect:
@@ -193,7 +200,12 @@ class PredictedHost:
 
 
 def _unforeseen(effect: Effect) -> bool:
-    return effect.certainty == "opaque" or (effect.kind in ("command", "package") and effect.action != "remove")
+    """A command whose paths are known, or that acts elsewhere, brings nothing that nobody knows of."""
+    if effect.certainty == "opaque":
+        return True
+    if effect.elsewhere or effect.action == "remove":
+        return False
+    return effect.kind == "package" or (effect.kind == "command" and not effect.paths)
 
 
 def changed(effects: Iterable[Effect]) -> bool | None:

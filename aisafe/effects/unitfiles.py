@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aisafe.effects.filetree import FileTree, PredictedFile
-from aisafe.formats import envfile, unitfile
+from aisafe.effects.quadlets import Quadlet, Quadlets
+from aisafe.formats import envfile, quadlet, unitfile
 from aisafe.formats.unitfile import SEARCH_PATH, UnitFile
 from aisafe.knowledge.programs import by_package, by_unit
 from aisafe.model import Certainty, HostState, TaskRef, Unit, Unknown
@@ -18,13 +19,19 @@ SHARED_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """What a unit is by its files. ``found`` None: cannot be known. ``unread``: what of it could not be told."""
+    """What a unit is by its files. ``found`` None: cannot be known. ``unread``: what of it could not be told.
+
+    ``pulls``: units that start with it, as far as they matter here. ``generated``: systemd has it only after the next
+    daemon-reload, which runs the generators (systemd.generator(7)).
+    """
 
     unit: Unit
     found: bool | None = True
     certainty: Certainty = "certain"
     why: str = ""
     unread: str = ""
+    pulls: tuple[str, ...] = ()
+    generated: bool = False
 
 
 class UnitFiles:
@@ -36,6 +43,7 @@ class UnitFiles:
         self._brought: dict[str, str] = {}
         self._gone: set[str] = set()
         self._cache: dict[str, tuple[int, Definition]] = {}
+        self._quadlets = Quadlets(state, files)
 
     def introduce(self, name: str, package: str) -> None:
         """``name`` comes with ``package``, whose files cannot be seen before it is installed."""
@@ -53,7 +61,7 @@ class UnitFiles:
         """Units whose files the run made, changed or removed; for a template, its known instances."""
         names: dict[str, None] = dict.fromkeys(self._brought)
         for path in self._files.all_changed():
-            name = _unit_of(path)
+            name = _unit_of(path) or self._quadlets.service_at(path)
             if name and "@." in name:
                 prefix, suffix = name.split("@.", 1)
                 known = [unit for unit in self._state.units if unit.startswith(f"{prefix}@") and unit.endswith(suffix)]
@@ -74,6 +82,9 @@ class UnitFiles:
 
     def _on_disk(self, name: str) -> Definition:
         live = self._state.units.get(name)
+        source = self._quadlets.source(name)
+        if source is not None:
+            return self._from_quadlet(name, source, live)
         touched = any(self._touched(name))
         if name in self._gone and not touched:
             return Definition(unit=Unit(name=name, load_state="not-found"), found=False)
@@ -83,8 +94,26 @@ class UnitFiles:
             return self._from_package(name)
         return self._read(name, live)
 
+    def _from_quadlet(self, name: str, source: Quadlet, live: Unit | None) -> Definition:
+        """A service that Podman's generator makes of a file that the run made, changed or removed."""
+        found, why = source.generated, source.why
+        if found is None:
+            gone = Unit(name=name, load_state="not-found", active_state=live.active_state if live else "inactive")
+            return Definition(unit=gone, found=None if source.unread else False, why=why, unread=source.unread)
+        unit = _unit(
+            name, found.unit, live=live, fragment=f"/run/systemd/generator/{name}", drop_ins=(), state=self._state
+        )
+        boots = quadlet.starts_at_boot(found.unit)
+        return Definition(
+            unit=replace(unit, unit_file_state="generated" if boots else "static"), unread=source.unread, why=why,
+            certainty="possible" if why else "certain", pulls=found.pulls, generated=True,
+        )  # fmt: skip
+
     def changed_by(self, name: str) -> TaskRef | None:
         """The task that last changed a file of the unit's definition."""
+        source = self._quadlets.source(name)
+        if source is not None:
+            return source.task
         return next((file.task for file in reversed(list(self._touched(name)))), None)
 
     def _touched(self, name: str) -> Iterator[PredictedFile]:
@@ -182,7 +211,7 @@ class UnitFiles:
 
     def install_links(self, name: str) -> tuple[str, ...]:
         """The links that ``systemctl enable`` makes for ``name`` (systemd.unit(5), [Install] Section Options)."""
-        return tuple(self._install_links(name, self._sections(name)))
+        return tuple(self._install_links(name, self.sections(name)))
 
     def _install_links(self, name: str, merged: UnitFile) -> Iterator[str]:
         known = unitfile.specifiers(name, hostname=self._state.hostname)
@@ -193,19 +222,22 @@ class UnitFiles:
             yield f"{ADMIN_DIRECTORY}/{unitfile.expand(alias, known)}"
         for other in merged.words("Install", "Also"):
             if other != name:
-                yield from self._install_links(other, replace(self._sections(other), entries=tuple(
-                    entry for entry in self._sections(other).entries if entry.key != "Also")))  # fmt: skip
+                yield from self._install_links(other, replace(self.sections(other), entries=tuple(
+                    entry for entry in self.sections(other).entries if entry.key != "Also")))  # fmt: skip
 
     def readable(self, name: str) -> bool:
         """Whether the unit's file could be read to its end."""
+        if self._quadlets.source(name) is not None:
+            return True
         fragment = self._fragment(name)
         return fragment is not None and self._files.get(fragment.path, follow=True).text is not None
 
     def remains(self, name: str) -> bool:
         """RemainAfterExit= of a oneshot service."""
-        return self._sections(name).flag("Service", "RemainAfterExit")
+        return self.sections(name).flag("Service", "RemainAfterExit")
 
-    def _sections(self, name: str) -> UnitFile:
+    def sections(self, name: str) -> UnitFile:
+        """The unit's file and its drop-ins as they lie on the disk, merged; empty where there is none."""
         fragment = self._fragment(name)
         if fragment is None:
             return UnitFile()
@@ -266,16 +298,20 @@ def _unit(
         triggers=(activates,) if suffix == "socket" else base.triggers,
         triggered_by=tuple(dict.fromkeys((*base.triggered_by, *starters))),
         user=merged.last("Service", "User"),
+        working_directory=_directory(unitfile.expand(merged.last("Service", "WorkingDirectory").lstrip("-"), known)),
         requires=tuple(
             unitfile.expand(other, known)
             for key in ("Requires", "BindsTo", "PartOf")
             for other in merged.words("Unit", key)
         ),
-        directories=(
-            *filter(None, [unitfile.expand(merged.last("Service", "WorkingDirectory"), known).lstrip("-")]),
-            *(f"/var/lib/{unitfile.expand(entry, known)}" for entry in merged.words("Service", "StateDirectory")),
+        state_directories=tuple(
+            f"/var/lib/{unitfile.expand(entry, known)}" for entry in merged.words("Service", "StateDirectory")
         ),
     )
+
+
+def _directory(text: str) -> str:
+    return posixpath.normpath(text) if text.startswith("/") else text
 
 
 def _starters(name: str, state: HostState) -> tuple[str, ...]:
@@ -284,7 +320,15 @@ def _starters(name: str, state: HostState) -> tuple[str, ...]:
 
 def essence(unit: Unit) -> tuple[object, ...]:
     """What decides where a unit listens."""
-    return (unit.commands, dict(unit.environment), unit.environment_files, unit.listen, unit.type, unit.user)
+    return (
+        unit.commands,
+        dict(unit.environment),
+        unit.environment_files,
+        unit.listen,
+        unit.type,
+        unit.user,
+        unit.working_directory,
+    )
 
 
 def own_directory(path: str) -> str:

@@ -10,9 +10,11 @@ from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
 from aisafe.effects.filetree import FileTree
 from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
+from aisafe.formats import composecommand
+from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.serverconfig import Reader
-from aisafe.formats.unitfile import full_name
+from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
@@ -61,7 +63,7 @@ class _Now:
 class UnitStore:
     """Units by full name. Each verb returns the effects it has: none, when the unit is so already."""
 
-    def __init__(self, state: HostState, files: FileTree, engine: Callable[[], sockets.Engine]) -> None:
+    def __init__(self, state: HostState, files: FileTree, engine: Callable[[str], sockets.Engine]) -> None:
         self._engine = engine
         self._state = state
         self._files = files
@@ -96,6 +98,10 @@ class UnitStore:
             certainty="certain" if certain else "possible", why=now.why or current.why, unread=current.unread,
             listening=now.listening,
         )  # fmt: skip
+
+    def sections(self, name: str) -> UnitFile:
+        """See :meth:`UnitFiles.sections`."""
+        return self._definitions.sections(name)
 
     def canonical(self, name: str) -> str:
         """The unit's own name: ``nginx`` is ``nginx.service``, ``sshd.service`` may be an alias of ``ssh.service``."""
@@ -265,7 +271,7 @@ class UnitStore:
             socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
             for socket in sockets.of_unit(self.get(other).unit).sockets
         ]  # fmt: skip
-        return sockets.of_unit(unit, read=read, engine=self._engine(), held_by_sockets=passed)
+        return sockets.of_unit(unit, read=read, engine=self._engine(identity.engine_of(unit)), held_by_sockets=passed)
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -274,9 +280,11 @@ class UnitStore:
         return found
 
     def _holders(self, unit: Unit) -> tuple[Holder, ...]:
-        """The unit itself, and the container that its ExecStart= runs."""
+        """The unit itself, and the containers that its ExecStart= runs."""
         order = identity.container_of_unit(unit)
-        inner = (Holder(kind="container", name=order.name),) if order is not None and order.name else ()
+        names = [order.name] if order is not None and order.name else []
+        names += [there.name for there in self._state.containers.values() if identity.starts(unit, there)]
+        inner = (Holder(kind="container", name=name) for name in dict.fromkeys(names))
         return (Holder(kind="unit", name=unit.name), *inner)
 
     def _text(self, path: str) -> str | Literal[False] | None:
@@ -299,6 +307,13 @@ class UnitStore:
         for command in unit.commands:
             words = [word.partition("=")[2] or word for word in command[1:]]
             roots += [path for word in words if word.startswith("/") for path in (word, own_directory(word))]
+            compose = composecommand.parse(command)
+            files = compose.project_files(unit.working_directory, environment={}) if compose else None
+            if files is not None:
+                roots += [
+                    *files.given,
+                    *(f"{files.directory}/{name}" for name in (*FILE_NAMES, *OVERRIDE_NAMES, ".env")),
+                ]
         changed = self._files.all_changed()
         return any(
             path == root or (root and path.startswith(root.rstrip("/") + "/")) for path in changed for root in roots
@@ -314,7 +329,12 @@ class UnitStore:
         in_memory = live is not None and (live.active or live.unit_file_state in ENABLED)
         if in_memory and live is not None:
             return Definition(unit=live)
-        return self._definitions.on_disk(name)
+        disk = self._definitions.on_disk(name)
+        if disk.generated:  # the generators run at a daemon-reload
+            why = "its quadlet was written, and systemd makes a unit of it at the next daemon-reload"
+            known = live or Unit(name=name, load_state="not-found")
+            return Definition(unit=known, found=live is not None, why=why)
+        return disk
 
     def _blind(self) -> str:
         spots = [spot.reason for spot in self._state.blind_spots if spot.kind in ("unit", "host", "inventory")]
@@ -325,12 +345,16 @@ class UnitStore:
         stale = there.pending is not None and essence(there.pending) != essence(unit)
         found = self.listening(unit.name)
         frees = self._holders(unit)[1:] if action == "restart" else ()
-        self._loaded.setdefault(unit.name, self._current(unit.name))
+        current = self._current(unit.name)
+        self._loaded.setdefault(unit.name, current)
+        first = tuple(effect for other in current.pulls if other != unit.name and not self.get(other).unit.active
+                      for effect in self.start(call, other))  # fmt: skip
         stays = unit.type != "oneshot" or self._definitions.remains(unit.name)
         self._become(call, unit.name, active=stays, listening=found)
         old = "its unit file was changed without daemon_reload, so systemd uses the old one" if stale else ""
         notes = ["; ".join(found.evidence) or found.why, old]
         return (
+            *first,
             self._effect(
                 call, action, unit.name, sure=sure, why=why, listening=found, frees=frees,
                 detail="; ".join(note for note in notes if note),

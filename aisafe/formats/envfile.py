@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 
+from aisafe.formats.interpolation import BadVariable, interpolate
 from aisafe.formats.unitfile import split_words
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_DOTENV = re.compile(r"^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*[=:][ \t]*", re.MULTILINE)
+_ESCAPE = re.compile(r"\\(.)")
 
 
 def environment(values: tuple[str, ...]) -> dict[str, str]:
@@ -78,28 +82,36 @@ def _unquote(value: str) -> str:
 
 
 def read_dotenv(text: str, given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A ``.env`` or ``env_file`` of Compose: as above, and an unquoted value ends at `` #``; ``${X}`` is filled in.
+    """A ``.env`` or ``env_file`` of Compose: an unquoted value ends at `` #``, one in quotes may run over lines, and
+    variables are filled in but within single quotes.
 
     ``given``: variables that are set already, for the filling in. Source: Compose, "Syntax for environment files".
     """
     found: dict[str, str] = {}
-    for raw in text.splitlines():
-        line = raw.strip().removeprefix("export ").lstrip()
-        match = re.match(r"([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]\s*(.*)$", line)
-        if line.startswith("#") or not match:
-            continue
-        name, value = match[1], match[2].strip()
-        if value[:1] == "'" and value.rfind("'") > 0:
-            found[name] = value[1 : value.rfind("'")]
-            continue
-        if value[:1] == '"' and value.rfind('"') > 0:
-            value = value[1 : value.rfind('"')].replace('\\"', '"').replace("\\n", "\n")
+    position = 0
+    while (match := _DOTENV.search(text, position)) is not None:
+        position = match.end()
+        name, quote = match["name"], text[position : position + 1]
+        if quote in ("'", '"') and (end := _quote_end(text, position + 1, quote)) > 0:
+            value, position = text[position + 1 : end], end + 1
+            if quote == '"':
+                value = _ESCAPE.sub(lambda hit: {"n": "\n", "r": "\r", "t": "\t"}.get(hit[1], hit[1]), value)
         else:
-            value = re.split(r"\s#", value, maxsplit=1)[0].rstrip()
-        known = {**(given or {}), **found}
-        found[name] = re.sub(
-            r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?\}|\$([A-Za-z_][A-Za-z0-9_]*)",
-            lambda hit: known.get(hit[1] or hit[3]) or hit[2] or "",  # noqa: B023  used at once
-            value,
-        )
+            end = text.find("\n", position)
+            end = len(text) if end < 0 else end
+            value, position = text[position:end].strip(), end
+            value = "" if value.startswith("#") else re.split(r"\s#", value, maxsplit=1)[0].rstrip()
+        with contextlib.suppress(BadVariable):
+            value = value if quote == "'" else interpolate(value, {**found, **(given or {})})
+        found[name] = value
     return found
+
+
+def _quote_end(text: str, position: int, quote: str) -> int:
+    while position < len(text):
+        if text[position] == "\\" and quote == '"':
+            position += 1
+        elif text[position] == quote:
+            return position
+        position += 1
+    return -1

@@ -3,7 +3,9 @@
 from aisafe.model.access import Access, Firewall, Obstacle, PacketFilter, PacketRule
 from aisafe.model.finding import Finding, Party, Severity, Verdict, When
 from aisafe.model.forecast import (
+    Absent,
     Action,
+    Asked,
     Claim,
     Coverage,
     Directory,
@@ -28,10 +30,10 @@ from aisafe.model.host import (
     Listener,
     Login,
     Mount,
-    PacketTables,
     PublishedPort,
     Socket,
     Space,
+    SwarmService,
     Unfinished,
     Unit,
     User,
@@ -41,10 +43,12 @@ from aisafe.model.task import Certainty, TaskRef
 from aisafe.model.unknown import Unknown, is_unknown
 
 __all__ = [
+    "Absent",
     "Access",
     "Action",
     "Address",
     "Applied",
+    "Asked",
     "BlindKind",
     "BlindSpot",
     "Certainty",
@@ -75,13 +79,13 @@ __all__ = [
     "Outcome",
     "PacketFilter",
     "PacketRule",
-    "PacketTables",
     "Party",
     "PublishedPort",
     "Service",
     "Severity",
     "Socket",
     "Space",
+    "SwarmService",
     "Target",
     "TaskMark",
     "TaskRef",

@@ -76,8 +76,8 @@ class Unit:
     ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
     hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
     ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
-    socket, path and timer relations. ``requires``: units with which it stops (Requires=, BindsTo=, PartOf=). ``directories``:
-    WorkingDirectory= and those of StateDirectory=, absolute.
+    socket, path and timer relations. ``working_directory``: WorkingDirectory=, '' where there is none.
+    ``requires``: units with which it stops (Requires=, BindsTo=, PartOf=). ``state_directories``: of StateDirectory=, absolute.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Unit:
     restart: str = "no"
     main_pid: int | None = None
     restarts: int = 0
+    working_directory: str = ""
     invocation_id: str = ""
     result: str = ""
     fragment_path: str = ""
@@ -103,7 +104,7 @@ class Unit:
     user: str = ""
     need_daemon_reload: bool = False
     requires: tuple[str, ...] = ()
-    directories: tuple[str, ...] = ()
+    state_directories: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -134,7 +135,11 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container of the Docker Engine, running or not (Engine API, ``GET /containers/{id}/json``).
+    """A container of Docker (Engine API, ``GET /containers/{id}/json``) or of root's Podman (podman-inspect(1)), running
+    or not.
+
+    ``engine``: docker or podman. ``pod``: the pod of Podman that it belongs to, whose infra container, named POD-infra
+    here, holds the ports; ''.
 
     ``state``: created, running, paused, restarting, exited, dead. ``restart_policy``: no, on-failure, always,
     unless-stopped. ``command``: entrypoint and arguments. ``environment_names``: names only, values may be secrets;
@@ -162,10 +167,21 @@ class Container:
     error: str = ""
     health: str = ""
     config_hash: str = ""
+    engine: str = "docker"
+    pod: str = ""
 
     @property
     def active(self) -> bool:
         return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmService:
+    """A service of Docker's Swarm (Engine API, ``GET /services``), with the sockets of the host that it publishes."""
+
+    name: str
+    image: str = ""
+    sockets: tuple[Socket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +194,7 @@ class Image:
     exposed: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    engine: str = "docker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,14 +224,15 @@ BlindKind = Literal[
     "listener",
     "unit",
     "container",
+    "podman",
     "package",
     "file",
     "user",
     "facts",
     "space",
+    "firewall",
     "include",
     "inventory",
-    "firewall",
 ]
 
 
@@ -263,20 +281,14 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PacketTables:
-    """The kernel's packet filter. ``iptables``: of ``iptables`` and ``ip6tables``, the table filter: "CHAIN POLICY" -> its rules
-    as iptables-save(8) writes them. ``nft``: "family name" -> the text of every other table (nft(8))."""
-
-    iptables: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    nft: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
-    ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
-    ``login``: how we are in, None where that is not by SSH. ``packet_filter`` None: it could not be read.
+    ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
+    ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
+    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
+    missing (``rsync``, ``systemd``…).
+    ``login``: how we are in, None where that is not by SSH.
     """
 
     host: str
@@ -291,12 +303,18 @@ class HostState:
     images: tuple[Image, ...] = ()
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    swarm_manager: bool = False
+    swarm_services: Mapping[str, SwarmService] = field(default_factory=dict)
+    podman_networks: tuple[str, ...] = ()
+    podman_volumes: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     spaces: tuple[Space, ...] = ()
+    memory_total: int | None = None
+    swap_total: int | None = None
+    firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
     login: Login | None = None
-    packet_filter: PacketTables | None = None
     blind_spots: tuple[BlindSpot, ...] = ()

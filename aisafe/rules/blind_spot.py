@@ -12,6 +12,7 @@ _WHAT = {
     "listener": "Who listens on which port could not be seen",
     "unit": "The systemd units could not be seen",
     "container": "The containers could not be seen",
+    "podman": "Podman's containers could not be seen",
     "package": "The packages could not be seen",
     "file": "Files could not be seen",
     "user": "The accounts could not be seen",

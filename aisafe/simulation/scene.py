@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aisafe.effects.api import Call, LiveFile, Result, predict
+from aisafe.effects.api import Call, LiveFile, Result, model_of, predict, qualified
 from aisafe.effects.predicted import PredictedHost
 from aisafe.marks import mark
-from aisafe.model import BlindSpot, HostForecast, HostState, TaskMark
+from aisafe.model import BlindKind, BlindSpot, HostForecast, HostState, TaskMark
 from aisafe.simulation.journal import Journal
 from aisafe.simulation.modules import LOCAL, Modules
 from aisafe.simulation.moment import Moment
@@ -69,7 +69,11 @@ class Scene:
 
     def run(self, call: Call, target: str) -> Result:
         """Give ``call`` to the model of its module. On the controller nothing is predicted, and that is noted."""
+        if model_of(qualified(call.module)) is None:
+            self.journal.no_model(self.moment.host, qualified(call.module))
         if target == CONTROLLER:
+            if (harmless := self._harmless(call)) is not None:
+                return harmless
             self.writes_here = True
             self.moment.note(
                 "unguarded-host",
@@ -85,6 +89,29 @@ class Scene:
         if result.opaque:
             self.moment.note("opaque-task", result.opaque)
         return result
+
+    def _harmless(self, call: Call) -> Result | None:
+        """What a task on the controller does when it only looks, or acts on a third system; None for all others.
+
+        The controller is not looked at: whatever depends on what it holds is not known.
+        """
+        kinds: tuple[BlindKind, ...] = ("host", "unit", "container", "package", "user", "listener")
+        blind = tuple(BlindSpot(kind=kind, reason="the controller is not looked at") for kind in kinds)
+        state = HostState(host=CONTROLLER, taken_at=datetime.now(UTC), blind_spots=blind)
+        result = predict(call, PredictedHost(state, facts={}, read=lambda _: {}))
+        if result.opaque or result.failed or not all(effect.elsewhere for effect in result.effects):
+            return None
+        runs = qualified(call.module) in ("ansible.builtin.command", "ansible.builtin.shell", "ansible.builtin.raw")
+        if result.changed and not result.effects and not runs:  # a command that only reads reports 'changed', too
+            return None
+        untold = result.untold or (
+            f"{call.module} on the controller, whose facts are not known" if result.facts else ""
+        )
+        if result.effects and self.moment.host in self.states:
+            self.host(self.moment.host).record(call, replace(result, facts={}))
+        elif result.effects:
+            self.moment.note("unguarded-host", f"{call.module} changes another system, which nothing here can undo")
+        return Result(changed=result.changed, untold=untold)
 
     def opaque(self, call: Call, target: str, reason: str) -> Result:
         """A task whose arguments could not be worked out because of what is unknown."""
