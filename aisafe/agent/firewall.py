@@ -49,8 +49,8 @@ def told() -> dict[str, list[str]]:
             ]  # fmt: skip
     if command.find("nft"):
         with contextlib.suppress(command.CommandFailed):
-            tables = _nft_tables()
-            found.update(("nft " + name, text.splitlines()) for name, text in tables.items() if name not in BY_FILES)
+            others = _nft_tables()
+            found.update(("nft " + name, text.splitlines()) for name, text in others.items() if name not in BY_FILES)
     if command.find("firewall-cmd"):
         with contextlib.suppress(command.CommandFailed):  # it does not run
             found["firewalld"] = command.run(["firewall-cmd", "--list-all-zones"], timeout=20).splitlines()
