@@ -9,7 +9,6 @@ from tests.scenarios.scenario import DATA, Scenario, everything, load
 
 SCENARIOS = everything()
 BY_HAND = {
-    "disk-space": "needs a disk that is nearly full, and the hosts share the machine's",
     "earlier-run": "needs a run whose controller died: tests/hosts/test_shows.py",
     "disk-space": "needs a disk that is nearly full, and test hosts have the machine's: tests/rules/test_disk_space.py",
     "unfinished-run": "needs a second run at the same time: tests/hosts/test_faults.py",
