@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check fast hosts bench scenarios molecule format clean
+.PHONY: help demo test check fast hosts bench scenarios fidelity molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -14,6 +14,7 @@ help:
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
+	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"
 
 $(STAMP): pyproject.toml
@@ -47,6 +48,9 @@ scenarios: $(STAMP)
 
 bench: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
+
+fidelity: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -191,7 +191,8 @@ def doctor(context: typer.Context) -> None:
     from aisafe.collect import collect  # noqa: PLC0415  only this word needs it
 
     out = console(stderr=False)
-    program = find_ansible_playbook(os.environ, str(_settings().ansible_playbook or ""))
+    chosen = _settings()
+    program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
     out.print(f"controller: Python {sys.version.split()[0]}, aisafe {__version__}, applies with {program}")
     target = _addressed(context.args)
     if target is None:
@@ -213,13 +214,14 @@ def _addressed(arguments: list[str]) -> Target | None:
     if not patterns:
         return None
     options = [item for word in line.words if word.name for item in line.arguments[word.start : word.end]]
-    passwords = ask_all(line, os.environ, Path.cwd(), getpass.getpass)
+    passwords, chosen = ask_all(line, os.environ, Path.cwd(), getpass.getpass), _settings()
     with tempfile.TemporaryDirectory(prefix="aisafe-") as directory:
         playbook = Path(directory, "hosts.yml")
         playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n", encoding="utf-8")
         with Simulation(
             argv=[*options, str(playbook)], cwd=Path.cwd(), environ=os.environ, connection_password=passwords.connection,
-            become_password=passwords.become, vault_passwords=passwords.vault,
+            become_password=passwords.become, vault_passwords=passwords.vault, trust=chosen.trust, base=chosen.base,
+            allow_untested=chosen.allow_untested_ansible,
         ) as simulation:  # fmt: skip
             target = simulation.target()
     if not target.connections:

@@ -94,6 +94,14 @@ class Settings:
     state: str = "live"
     model: str = ""
     debug: bool = False
+    allow_untested_ansible: bool = False
+
+    @property
+    def base(self) -> Path:
+        """Where relative paths of the settings file start; the working directory where there is no file."""
+        if self.source is None:
+            return Path.cwd()
+        return self.source.parent.parent if self.source.parent.name == ".config" else self.source.parent
 
 
 Shape = Literal["text", "path", "number", "integer", "flag", "list"]
@@ -154,10 +162,13 @@ OPTIONS: tuple[Option, ...] = (
             "What the hosts are: asked, unknown, or as recorded (aisafe state save); others than live only to plan.",
             flag="state"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
-    _option("trust", "PATH", "list", "none", "", "Directories whose lookup and filter plugins may run while judging."),
+    _option("trust", "PATH", "list", "none", "",
+            "Files and directories whose plugins, inventories and password scripts may run while judging."),
     _option("scope", "PATH", "list", "none", "", "Directories on the hosts to snapshot beside those the run touches."),
     _option("forks", "NUMBER", "integer", "10", "hosts", "How many hosts are asked at once."),
     _option("lint_timeout", "SECONDS", "number", "180", "s", "For ansible-lint."),
+    _option("allow_untested_ansible", "", "flag", "off", "",
+            "Forecast with an ansible-core that aisafe was not tested with; a finding says so."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
     _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
@@ -245,7 +256,20 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
     return texts[-1]
 
 
-_PLAIN = ("rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "model", "debug")
+_PLAIN = (
+    "rules",
+    "state",
+    "accept",
+    "deadline",
+    "settle",
+    "lint",
+    "format",
+    "forks",
+    "keep_runs",
+    "model",
+    "debug",
+    "allow_untested_ansible",
+)
 
 
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:

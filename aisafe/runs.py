@@ -216,6 +216,8 @@ def inputs(argv: Sequence[str], line: Line, settings: Settings, *, cwd: Path, no
         "rules": dict(settings.rules),
         "accepted": [str(accept.rule) + (f"@{accept.host}" if accept.host else "") + f": {accept}"
                      for accept in settings.accept if not accept.expired],
+        "trust": [str(path) for path in settings.trust],
+        "allow_untested_ansible": settings.allow_untested_ansible,
         "deadline": settings.deadline,
         "settle": settings.settle,
         "prompt": {"path": str(settings.prompt), "sha256": sha256(settings.prompt)} if settings.prompt else None,

@@ -17,6 +17,7 @@ from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Action, Effect, Unknown, User
 
 _FILES = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
+SKELETON = "/etc/skel"
 _NOT_KNOWN = 2**32 - 1  # uid and gid of an account that the run creates, until the host gives it one
 
 
@@ -82,6 +83,10 @@ def _gone(call: Call, host: PredictedHost, args: Arguments, name: str, *, blind:
     effects: tuple[Effect, ...] = ()
     if there is not None:
         effects = (_effect(call, "user", "remove", name),)
+        others = any(user.gid == there.gid or name in user.groups for user in host.users.values())
+        if name in host.groups and host.groups[name] in (there.gid, -1) and not others and _own_groups(host):
+            del host.groups[name]
+            effects += (_effect(call, "group", "remove", name, detail="the group of its own"),)
         if args.flag("remove") and there.home:
             effects += host.remove(call, there.home)
     elif blind:
@@ -93,24 +98,56 @@ def _created(call: Call, host: PredictedHost, args: Arguments, name: str, *, bli
     uid, primary = args.number("uid"), args.text("group")
     if primary is None and name in host.groups and not args.flag("local"):
         primary = name  # useradd fails on a group of the same name unless it is given: the module passes -g then
-    if primary is not None and not primary.isdigit() and host.groups and primary not in host.groups and not blind:
+    unknown = primary is not None and not primary.isdigit() and host.groups and primary not in host.groups
+    if unknown and not blind and not host.unforeseen:
         raise BadArgument(f"Group {primary} does not exist")
     place = args.text("home") or f"/home/{name}"
+    own: tuple[Effect, ...] = ()
     gid = _NOT_KNOWN
     if primary is not None:
         number = int(primary) if primary.isdigit() else host.groups.get(primary, -1)
         gid = number if number >= 0 else _NOT_KNOWN
-    else:
-        host.groups.setdefault(name, -1 if uid is None else uid)
+    elif _own_groups(host):
+        host.groups[name] = -1 if uid is None else uid
+        own = (_effect(call, "group", "create", name, why=blind, detail="the group of its own"),)
     host.users[name] = User(
         name=name, uid=_NOT_KNOWN if uid is None else uid, gid=gid, home=place,
         shell=args.text("shell") or "", groups=args.words("groups"),
     )  # fmt: skip
-    effects: tuple[Effect, ...] = (_effect(call, "user", "create", name, why=blind),)
+    effects: tuple[Effect, ...] = (_effect(call, "user", "create", name, why=blind), *own)
     if args.flag("create_home", "createhome", default=True) and host.file(place).exists is False:
         effects += host.make_directory(call, place, mode=0o755, owner=name, group=primary or name)
+        effects += _skeleton(call, host, args.text("skeleton") or SKELETON, place, owner=name, group=primary or name)
     if args.flag("generate_ssh_key"):
         effects += _key(call, host, args, place)
+    return effects
+
+
+def _own_groups(host: PredictedHost) -> bool:
+    """Whether useradd(8) and userdel(8) make and remove a group of the account's name (login.defs(5), USERGROUPS_ENAB)."""
+    text = host.file("/etc/login.defs", follow=True).text or ""
+    words = [line.split() for line in text.splitlines() if line.startswith("USERGROUPS_ENAB")]
+    return bool(words) and words[-1][1:2] == ["yes"]
+
+
+def _skeleton(
+    call: Call, host: PredictedHost, source: str, place: str, *, owner: str, group: str
+) -> tuple[Effect, ...]:
+    """What useradd(8) copies into a new home directory, with its modes."""
+    names = [name for name in host.files.entries(source) if name not in (".", "..")]
+    host.prefetch(posixpath.join(source, name) for name in names)
+    effects: tuple[Effect, ...] = ()
+    for name in names:
+        found, target = host.file(posixpath.join(source, name)), posixpath.join(place, name)
+        if found.kind == "file":
+            effects += host.put(call, target, content=found.content, mode=found.mode, owner=owner, group=group)
+        elif found.kind == "directory":
+            effects += host.make_directory(call, target, mode=found.mode, owner=owner, group=group)
+            effects += _skeleton(call, host, found.path, target, owner=owner, group=group)
+        elif found.kind == "link":
+            effects += host.link(call, target, found.target, owner=owner, group=group)
+        elif found.kind != "absent":
+            effects += host.files.disturb(call, target, f"a copy of {found.path}")
     return effects
 
 
@@ -196,7 +233,8 @@ def _key(call: Call, host: PredictedHost, args: Arguments, place: str) -> tuple[
 def authorized_key(call: Call, host: PredictedHost, args: Arguments) -> Result:
     name = args.need("user")
     account = host.users.get(name)
-    if account is None and args.text("path") is None and host.users and not _blind(host) and name != "root":
+    missing = account is None and host.users and name != "root"
+    if missing and args.text("path") is None and not _blind(host) and not host.unforeseen:
         raise BadArgument(f"Failed to lookup user {name}")
     written = args.text("path")
     path = posixpath.join(home(name, host=host, text=name), ".ssh", "authorized_keys") if written is None else written

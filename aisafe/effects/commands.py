@@ -101,7 +101,7 @@ def _result(call: Call, host: PredictedHost, args: Arguments, ran: Ran, *, certa
     created = args.text("creates")
     if created is not None and not set("*?[") & set(created) and (ran.opaque or effects):
         path = remote_path(posixpath.join(args.text("chdir") or "/", created), call=call, host=host)
-        if host.file(path).exists is False:
+        if host.file(path).exists is not True:
             effects += host.files.disturb(call, path, "what the command leaves there")
     values: dict[str, Any] = {}
     if ran.stdout is not None:

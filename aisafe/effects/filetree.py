@@ -57,9 +57,13 @@ class PredictedFile:
 class FileTree:
     """Files by absolute path. Every change goes through a method that also says which effect it has."""
 
-    def __init__(self, read: ReadLive, note: Callable[[BlindSpot], None]) -> None:
+    def __init__(
+        self, read: ReadLive, note: Callable[[BlindSpot], None], appeared: Callable[[str], str] = lambda path: ""
+    ) -> None:
+        """``appeared``: why a path that the live host lacks may be there by now, though no effect names it; '' for no."""
         self._read = read
         self._note = note
+        self._appeared = appeared
         self._live: dict[str, PredictedFile] = {}
         self._now: dict[str, PredictedFile] = {}
         self.stamp = 0  # goes up with every change
@@ -88,6 +92,8 @@ class FileTree:
             found = self._get(self._place(posixpath.join(posixpath.dirname(found.path), found.target)))
         if found.kind == "unseen":
             self._note(BlindSpot(kind="file", reason=f"{path} could not be read: {found.reason}", blocks=False))
+        if found.kind == "absent" and not found.by_run and (why := self._appeared(found.path)):
+            found = replace(found, certainty="possible", reason=why)
         return found if found.path == path or follow else replace(found, path=path)
 
     def entries(self, path: str) -> tuple[str, ...]:
@@ -294,6 +300,8 @@ def _difference(before: PredictedFile, wanted: PredictedFile) -> tuple[Literal["
     """Whether ``before`` becomes something else, and why that is not sure, or what differs."""
     if before.kind == "unseen":
         return "possible", f"what is there could not be seen: {before.reason}"
+    if before.kind == "absent" and not before.by_run and wanted.kind == "file" and isinstance(wanted.content, bytes):
+        return "certain", ""  # if something appeared there meanwhile, it gives way to this content
     if before.certainty != "certain":
         return "possible", f"what is there depends on: {before.reason}"
     if before.kind != wanted.kind:

@@ -150,10 +150,8 @@ def _unit_directories(host: PredictedHost, unit: Unit, holder: Holder, program: 
             yield Directory(
                 who=holder, path=posixpath.normpath(value), own=True, evidence=f"{flag} {value} of {unit.name}"
             )
-    for path, key in (
-        (unit.working_directory, "WorkingDirectory="),
-        *((path, "StateDirectory=") for path in unit.state_directories),
-    ):
+    for path in dict.fromkeys((unit.working_directory, *unit.directories)):
+        key = "WorkingDirectory=" if path == unit.working_directory else "StateDirectory="
         if not path.startswith("/") or path in ("/", "/root"):
             continue
         own = key == "StateDirectory=" and bool(

@@ -33,6 +33,8 @@ from aisafe.model import (
 
 HIDDEN = "(hidden: the task has no_log)"
 _BEGINS = ("start", "restart")
+_PACKAGED = ("/etc/", "/usr/", "/lib/", "/bin/", "/sbin/", "/opt/", "/var/", "/run/", "/srv/")
+"""Where packages bring files (hier(7)); /usr/local, /home and /root are the administrator's."""
 _ENDS = ("stop", "remove")
 
 
@@ -53,7 +55,8 @@ class PredictedHost:
         self.groups: dict[str, int] = dict(state.groups)
         self._blind: dict[BlindSpot, None] = {}
         self._effects: list[Effect] = []
-        self.files = FileTree(read, self.blind)
+        self._brought: dict[str, str] = {}
+        self.files = FileTree(read, self.blind, self._appeared)
         self.containers = ContainerStore(state, self.files)
         self.podman = ContainerStore(state, self.files, "podman")
         self.units = UnitStore(state, self.files, self._engine)
@@ -140,18 +143,15 @@ class PredictedHost:
         """
         effects: list[Effect] = []
         for effect in result.effects:
-            effects.append(self._numbered(call, effect))
-            self._effects.append(effects[-1])
+            effects.append(self._keep(self._numbered(call, effect)))
         if result.opaque and not any(effect.certainty == "opaque" for effect in effects):
-            effects.append(self._opaque_effect(call, result.opaque))
-            self._effects.append(effects[-1])
+            effects.append(self._keep(self._opaque_effect(call, result.opaque)))
         self._door.follow(self, call, effects)
         return replace(result, effects=tuple(effects))
 
     def opaque(self, call: Call, reason: str) -> Result:
         """A task of which nothing is known but that it runs: one effect of kind command, certainty opaque."""
-        effect = self._opaque_effect(call, reason)
-        self._effects.append(effect)
+        effect = self._keep(self._opaque_effect(call, reason))
         return Result(effects=(effect,), changed=None, opaque=reason)
 
     @property
@@ -181,6 +181,19 @@ class PredictedHost:
         """Every unit and container that is active, at boot, or touched by the run, as it is now."""
         containers = (*self.containers.services(self.units), *self.podman.services(self.units))
         return (*unit_services(self.units, self.state, beside=containers), *containers)
+
+    def _keep(self, effect: Effect) -> Effect:
+        self._effects.append(effect)
+        if _unforeseen(effect):
+            place = "package" if effect.kind == "package" else "anywhere"
+            self._brought.setdefault(place, f"what {effect.task} brings is not known")
+        return effect
+
+    def _appeared(self, path: str) -> str:
+        """Why ``path`` may be there although the live host lacks it: a package's files, and what a command did."""
+        place = path.startswith(_PACKAGED) and not path.startswith("/usr/local/")
+        packaged = self._brought.get("package", "") if place else ""
+        return self._brought.get("anywhere", "") or packaged
 
     def _numbered(self, call: Call, effect: Effect) -> Effect:
         certainty: Certainty = effect.certainty

@@ -148,6 +148,7 @@ _ENGINE = (
 )
 # program: a pattern on the words after it, joined by blanks; what matches only reads
 WAYS: dict[str, str] = {
+    "apache2": r"(-t|-S|-M|-v|-V)( |$)",
     "apache2ctl": r"(-t|-S|-M|-v|-V|configtest|status)\b",
     "apachectl": r"(-t|-S|-M|-v|-V|configtest|status)\b",
     "apt": r"(list|show|search|policy|depends|rdepends)\b",
@@ -205,6 +206,9 @@ WAYS: dict[str, str] = {
     "npm": r"(ls|list|view|outdated|root|prefix|config get|-v)\b",
     "ntpq": r".*",
     "chronyc": r"(tracking|sources|sourcestats|activity|ntpdata|serverstats)\b",
+    "httpd": r"(-t|-S|-M|-v|-V)( |$)",
+    "otelcol": r"(-v|--version|validate|components)\b",
+    "otelcol-contrib": r"(-v|--version|validate|components)\b",
     "openssl": r"(version|x509|verify|s_client|rsa|pkey|ciphers|list|dgst|crl|req -noout)\b(?!.*-out\b)",
     "podman": _ENGINE,
     "podman-compose": _COMPOSE,

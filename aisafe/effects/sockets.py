@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 
 from aisafe.effects import identity
@@ -14,7 +14,7 @@ from aisafe.formats.composecommand import ComposeCommand
 from aisafe.formats.dockerrun import ContainerOrder, parse, parse_pod, subcommand
 from aisafe.formats.listenflags import UNREAD, Listening, listening
 from aisafe.formats.ports import listen_address, published_sockets
-from aisafe.formats.serverconfig import Reader
+from aisafe.formats.serverconfig import Reader, matching
 from aisafe.formats.unitfile import expand_variables
 from aisafe.model import Holder, HostState, Image, PublishedPort, Socket, Unit
 
@@ -63,16 +63,27 @@ def live_sockets(state: HostState, holder: Holder) -> Listening:
 
 
 def environment_of(unit: Unit, read: Reader) -> tuple[dict[str, str], str]:
-    """Environment= and EnvironmentFile= together (later files win), and which file could not be read, '' for none."""
+    """Environment= and EnvironmentFile= together (later files win), and which file could not be read, '' for none.
+
+    The last part of a path may have wildcards (systemd.exec(5), EnvironmentFile=).
+    """
     values = dict(unit.environment)
     missing = ""
     for entry in unit.environment_files:
         path = entry.removeprefix("-")
-        text = read.text(path)
-        if text is False:
-            missing = f"{path} could not be read"
-        elif text is not None:
-            values |= envfile.read(text)
+        paths: tuple[str, ...] = (path,)
+        if set("*?[") & set(path):
+            found = matching(path, read)
+            if found is None:
+                missing = f"which files {path} stands for could not be told"
+                continue
+            paths = found
+        for each in paths:
+            text = read.text(each)
+            if text is False:
+                missing = f"{each} could not be read"
+            elif text is not None:
+                values |= envfile.read(text)
     return values, missing
 
 
@@ -199,7 +210,8 @@ def _of_socket_unit(unit: Unit) -> Listening:
             problems.append(str(error))
             continue
         if socket is not None:
-            sockets[socket] = f"{entry} of {unit.name}"
+            only = unit.ipv6_only and socket.address.version == 6
+            sockets[replace(socket, ipv6_only=only)] = f"{entry} of {unit.name}"
     return Listening(
         sockets=tuple(sockets), known=not problems, evidence=tuple(sockets.values()), why="; ".join(problems)
     )

@@ -67,6 +67,9 @@ def act(call: Call, host: PredictedHost, args: Arguments, name: str, *, masked: 
     if there.masked and state in ("started", "restarted") and there.certainty == "certain":
         return Result(effects=effects, changed=changed(effects),
                       failed=f"Unable to start service {name}: Unit {there.unit.name} is masked.")  # fmt: skip
+    if there.bad and state in ("started", "restarted") and not (state == "started" and there.unit.active):
+        return Result(effects=effects, changed=changed(effects), failed=(
+            f"Unable to start service {name}: Unit {there.unit.name} has a bad unit file setting: {there.bad}"))  # fmt: skip
     effects += _state(call, host, there, state)
     values: dict[str, object] = {"name": name}
     values |= {"state": state} if state else {}

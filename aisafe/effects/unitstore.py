@@ -30,7 +30,8 @@ class PredictedUnit:
     ``unit``: as ``systemctl show`` would tell it now. ``found`` False: no unit of that name; None: cannot be known.
     ``pending``: its definition as of the next daemon-reload or boot, where that differs. ``touched``: the task that
     last changed its state, enablement or definition. ``certainty`` possible: whether it is so depends on ``why``.
-    ``unread``: the part of its definition that could not be told, '' for none. ``listening``: where it listens since
+    ``unread``: the part of its definition that could not be told, '' for none. ``bad``: why systemd refuses to start it
+    (LoadState=bad-setting), '' for not. ``listening``: where it listens since
     the run started it.
     """
 
@@ -41,6 +42,7 @@ class PredictedUnit:
     certainty: Certainty = "certain"
     why: str = ""
     unread: str = ""
+    bad: str = ""
     listening: Listening | None = None
 
     @property
@@ -96,7 +98,7 @@ class UnitStore:
         return PredictedUnit(
             unit=unit, found=current.found, pending=pending, touched=now.touched or self._definitions.changed_by(name),
             certainty="certain" if certain else "possible", why=now.why or current.why, unread=current.unread,
-            listening=now.listening,
+            bad=current.bad if certain else "", listening=now.listening,
         )  # fmt: skip
 
     def sections(self, name: str) -> UnitFile:
@@ -210,6 +212,8 @@ class UnitStore:
         for name in dict.fromkeys(names):
             if self.get(name).found and self.canonical(name) == name:
                 effects += self.stop(call, name)
+                if self.get(name).unit.unit_file_state == "enabled":
+                    effects.append(self._effect(call, "disable", name, sure=True, why=""))
                 self._definitions.forget(name)
                 self._become(call, name, active=False, file_state="")
         return tuple(effects)

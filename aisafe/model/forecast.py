@@ -178,17 +178,20 @@ class Directory:
 NoteKind = Literal[
     "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
     "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed", "plain-secret",
+    "untested-ansible",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something the simulation met that a rule turns into a finding. ``host`` is None when it concerns the whole run."""
+    """Something the simulation met that a rule turns into a finding. ``host`` is None when it concerns the whole run.
+    ``fix``: what to do about it, where that is more precise than the rule's own words."""
 
     kind: NoteKind
     message: str
     host: str | None = None
     task: TaskRef | None = None
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,9 +75,10 @@ class Unit:
     ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
     ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
     hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
-    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
-    socket, path and timer relations. ``working_directory``: WorkingDirectory=, '' where there is none.
-    ``requires``: units with which it stops (Requires=, BindsTo=, PartOf=). ``state_directories``: of StateDirectory=, absolute.
+    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``), ``ipv6_only``: its
+    BindIPv6Only=. ``triggers``/``triggered_by``: socket, path and timer relations. ``working_directory``:
+    WorkingDirectory=, '' where there is none. ``requires``: units with which it stops (Requires=, BindsTo=, PartOf=).
+    ``directories``: WorkingDirectory= and those of StateDirectory=, absolute.
     """
 
     name: str
@@ -99,12 +100,13 @@ class Unit:
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_files: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
+    ipv6_only: bool = False
     triggers: tuple[str, ...] = ()
     triggered_by: tuple[str, ...] = ()
     user: str = ""
     need_daemon_reload: bool = False
     requires: tuple[str, ...] = ()
-    state_directories: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:

@@ -33,5 +33,5 @@ def refused_lookup(case: Case) -> Iterator[Finding]:
             f"{note.message.rstrip('.')}. Its value is unknown in the forecast.",
             when="possible",
             task=note.task,
-            fix="Pass the value as a variable (-e), or name the plugin's directory under trust: in .aisafe.yml.",
+            fix=note.fix or "Pass the value as a variable (-e): a lookup that runs code is never run while judging.",
         )

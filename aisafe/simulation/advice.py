@@ -8,7 +8,6 @@ _ADVICE = (
     (r"(?i)no vault secrets found|without a vault|vault secrets? (is|are) (missing|required)",
      "Give the vault's password: --ask-vault-pass, --vault-password-file=FILE or --vault-id=NAME@FILE."),
     (r"(?i)decrypt", "The vault password does not fit this file: give the right one, or its --vault-id."),
-    (r"only the ansible.cfg of the working directory names it", "If you trust it, name it with -i."),
     (r"(?i)inventory .*(could not be found|could not be read)",
      "Correct -i (or ANSIBLE_INVENTORY, or inventory= in ansible.cfg); ansible-inventory --graph -i FILE "
      "shows what it holds."),

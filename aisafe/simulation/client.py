@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # the child is to start before anything else is imported
     from aisafe.model import Forecast, HostState, Target
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_LONGEST = 512 * 1024**2
+"""Bytes of one message of the child: a forecast of 500 hosts has a few MiB."""
 _LOG_TAIL = 2000  # characters of the child's stderr that an error may quote with --aisafe-debug
 
 
@@ -31,10 +33,15 @@ class _Late(Exception):
     pass
 
 
+class _TooLong(wire.Closed):
+    pass
+
+
 class Simulation:
     """One child process that foresees one run. Use it as a context manager: leaving ends the child.
 
-    ``argv``: as for ansible-playbook, without its name. ``trust``: directories whose plugins may be loaded.
+    ``argv``: as for ansible-playbook, without its name. ``trust``: files and directories whose code may run; ``base``:
+    where relative paths of the settings file start, for messages. ``allow_untested``: see compat.require_tested.
     ``vault_passwords``: vault id -> password, ``default`` for --ask-vault-pass. ``time_limit``: seconds for each of the
     two steps. ``memory_limit``: bytes of address space. ``salt``: mark each
     task with a digest of what it is given. Secrets go through a pipe, never through arguments or the
@@ -50,14 +57,17 @@ class Simulation:
         cwd: Path,
         environ: Mapping[str, str],
         trust: Sequence[Path] = (),
+        base: Path | None = None,
+        allow_untested: bool = False,
         vault_passwords: Mapping[str, str] | None = None,
         connection_password: str | None = None,
         become_password: str | None = None,
         salt: str = "",
         time_limit: float = 120.0,
-        memory_limit: int = 4 * 1024**3,
+        memory_limit: int = 2 * 1024**3,
     ) -> None:
         self._argv, self._cwd, self._environ, self._trust = list(argv), cwd, dict(environ), list(trust)
+        self._base, self._allow_untested = base or cwd, allow_untested
         self._secrets = (dict(vault_passwords or {}), connection_password, become_password)
         self._time_limit, self._memory_limit, self._salt = time_limit, memory_limit, salt
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -115,6 +125,9 @@ class Simulation:
             "cwd": str(self._cwd),
             "own": taken.own,
             "trust": [str(path) for path in self._trust],
+            "base": str(self._base),
+            "allow_untested": self._allow_untested,
+            "left_out": taken.left_out(self._environ),
             "vault": vault,
             "connection_password": connection,
             "become_password": become,
@@ -216,7 +229,7 @@ class Simulation:
 
         assert self._from_child is not None
         descriptor = self._from_child.fileno()
-        chunks = [self._buffer]
+        chunks, size = [self._buffer], 0
         while b"\n" not in chunks[-1]:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
@@ -225,6 +238,9 @@ class Simulation:
             if not chunk:
                 raise wire.Closed
             chunks.append(chunk)
+            size += len(chunk)
+            if size > _LONGEST:
+                raise _TooLong
         line, _, self._buffer = b"".join(chunks).partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         return message
@@ -232,6 +248,8 @@ class Simulation:
     def _epitaph(self, error: Exception) -> str:
         if isinstance(error, _Late):
             return f"it took longer than {self._time_limit:.0f} seconds"
+        if isinstance(error, _TooLong):
+            return f"what it foresees is larger than {_LONGEST >> 20} MiB"
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)

@@ -17,14 +17,21 @@ UNIFIED = _VERSION >= (2, 21)
 """Since 2.21 a task's result is a ``UnifiedTaskResult`` and the task comes from an ambient ``TaskContext``."""
 
 
-def require_tested() -> None:
-    """Raises AnsibleError for a version that was not tested: the simulation reaches into the engine's insides."""
-    if _VERSION not in TESTED:
-        known = ", ".join(f"{major}.{minor}" for major, minor in TESTED)
-        raise AnsibleError(
-            f"ansible-core {ANSIBLE_VERSION} is not supported by the forecast; tested are {known}.",
-            fix="Install one of these beside aisafe.",
-        )
+def require_tested(*, allow_untested: bool = False) -> str:
+    """'' for a version that was tested. The simulation reaches into the engine's insides, so for another one: raises
+    AnsibleError, or where the user allows it returns what to say about it."""
+    if _VERSION in TESTED:
+        return ""
+    known = ", ".join(f"{major}.{minor}" for major, minor in TESTED)
+    message = f"ansible-core {ANSIBLE_VERSION} was not tested with the forecast; tested are {known}"
+    if allow_untested:
+        return f"{message}. What it says may be wrong, and code of the play may not be kept from running"
+    (low, high), end = TESTED[0], TESTED[-1]
+    raise AnsibleError(
+        f"{message}.",
+        fix=f"Install a tested one beside aisafe: pip install 'ansible-core>={low}.{high},<{end[0]}.{end[1] + 1}'. To go "
+        "on all the same: AISAFE_ALLOW_UNTESTED_ANSIBLE=1, or allow_untested_ansible: true in .aisafe.yml.",
+    )
 
 
 class TaskOutcome(Protocol):

@@ -1,7 +1,8 @@
 """The configuration that the simulation runs with: taken over from the user's, key by key, from an allow-list.
 
-An ``ansible.cfg`` in the working directory belongs to the play under judgement. Of what it may set, most changes which
-code ansible loads (plugin paths, callbacks, strategies, caches); nothing of that is taken over. Imports no ansible.
+An ``ansible.cfg`` in the working directory belongs to the play under judgement. Of what it may set, much changes which
+code ansible loads (callbacks, strategies, caches); nothing of that is taken over. Paths of plugins that a forecast needs are, and
+what lies there is loaded only when it is trusted (:mod:`aisafe.simulation.safety`). Imports no ansible.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ TAKEN: Mapping[tuple[str, str], str] = {
     ("defaults", "collections_path"): _PATHS,
     ("defaults", "collections_paths"): _PATHS,
     ("defaults", "library"): _PATHS,  # modules are looked up there, never run
+    **{("defaults", f"{kind}_plugins"): _PATHS for kind in ("filter", "test", "lookup", "inventory")},  # if trusted
     ("defaults", "vault_password_file"): _PATH,
     ("defaults", "vault_identity_list"): _TEXT,
     ("defaults", "vault_identity"): _TEXT,
@@ -102,15 +104,26 @@ TAKEN: Mapping[tuple[str, str], str] = {
     **{("sudo_become_plugin", key): _TEXT for key in ("user", "executable", "flags")},
     **{("su_become_plugin", key): _TEXT for key in ("user", "executable", "flags")},
     **{("tags", key): _TEXT for key in ("run", "skip")},
-    **{("inventory", key): _TEXT for key in ("any_unparsed_is_failed", "unparsed_is_failed", "ignore_extensions")},
+    **{
+        ("inventory", key): _TEXT
+        for key in ("any_unparsed_is_failed", "unparsed_is_failed", "ignore_extensions", "enable_plugins")
+    },
 }
 
 # Variables of the environment that decide which code runs, what is written, or that would stop the simulation.
-_DROPPED_MARKS = ("PLUGIN", "CALLBACK", "CACHE", "STRATEGY", "DEBUG", "LOG", "LOCAL_TEMP", "RETRY", "PAGER", "GALAXY")
+_DROPPED_MARKS = (
+    "PLUGIN", "CALLBACK", "CACHE", "STRATEGY", "DEBUG", "LOG", "LOCAL_TEMP", "RETRY", "PAGER", "GALAXY", "COW",
+    "VARS_ENABLED", "SSH_AGENT",
+)  # fmt: skip
 _DROPPED = frozenset(
     {"ANSIBLE_CONFIG", "ANSIBLE_HOME", "ANSIBLE_LIBRARY", "ANSIBLE_MODULE_UTILS", "ANSIBLE_NETCONF_SSH_CONFIG"}
 )
-_KEPT = frozenset({"ANSIBLE_NO_LOG"})
+_KEPT = frozenset(
+    {"ANSIBLE_NO_LOG", *(f"ANSIBLE_{kind}_PLUGINS" for kind in ("FILTER", "TEST", "LOOKUP", "INVENTORY"))}
+)
+_VARIABLES = frozenset({"defaults.vars_plugins", "defaults.vars_plugins_enabled"})
+_LARGEST = 1024 * 1024
+"""Bytes of an ansible.cfg."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +135,20 @@ class Configuration:
     own: bool
     values: Mapping[str, Mapping[str, str]]
     ignored: tuple[str, ...] = ()
+
+    def left_out(self, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+        """(kind of note, message) for what the user's configuration and environment set, and the simulation has not."""
+        notes: list[tuple[str, str]] = []
+        name = self.source.name if self.source else ""
+        if variables := sorted(_VARIABLES.intersection(self.ignored)):
+            notes.append(("refused-plugin", f"{name} sets {', '.join(variables)}: plugins that set variables were not "
+                          "run, so what they would set is not known"))  # fmt: skip
+        rest = [key for key in self.ignored if key not in _VARIABLES]
+        rest += [variable for variable in sorted(environ) if variable.startswith("ANSIBLE_") and _dropped(variable)]
+        if rest:
+            notes.append(("assumed", f"{', '.join(rest)} (from {name or 'the environment'}) chooses code, files or "
+                          "output of the controller, and nothing on the hosts; it was left out while judging"))  # fmt: skip
+        return notes
 
     def text(self) -> str:
         """The private ansible.cfg."""
@@ -156,6 +183,8 @@ def take_over(*, cwd: Path, environ: Mapping[str, str]) -> Configuration:
         return Configuration(source=None, own=True, values={})
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None, strict=False)
     try:
+        if source.stat().st_size > _LARGEST:
+            raise configparser.Error(f"it is larger than {_LARGEST >> 20} MiB")
         parser.read_string(source.read_text(encoding="utf-8"), source=str(source))
     except (configparser.Error, UnicodeError) as error:
         raise UsageError(
@@ -205,9 +234,7 @@ def environment(environ: Mapping[str, str], *, config: Path, scratch: Path) -> d
     kept = {
         name: value
         for name, value in environ.items()
-        if not name.startswith(("ANSIBLE_", "_ANSIBLE_", "PYTHON"))
-        or name in _KEPT
-        or (name.startswith("ANSIBLE_") and name not in _DROPPED and not any(mark in name for mark in _DROPPED_MARKS))
+        if not name.startswith(("_ANSIBLE_", "PYTHON")) and not _dropped(name)
     }
     kept.update(
         ANSIBLE_CONFIG=str(config),
@@ -219,6 +246,13 @@ def environment(environ: Mapping[str, str], *, config: Path, scratch: Path) -> d
         ANSIBLE_CACHE_PLUGIN="memory",
         ANSIBLE_DEVEL_WARNING="0",
         ANSIBLE_NOCOLOR="1",
+        ANSIBLE_NOCOWS="1",
         ANSIBLE_SSH_AGENT="none",
     )
     return kept
+
+
+def _dropped(name: str) -> bool:
+    if not name.startswith("ANSIBLE_") or name in _KEPT:
+        return False
+    return name in _DROPPED or any(mark in name for mark in _DROPPED_MARKS)

@@ -24,15 +24,15 @@ from ansible.utils.collection_loader._collection_finder import (
 
 from aisafe.errors import AnsibleError, UsageError
 from aisafe.model import Forecast, HostState, Target
-from aisafe.simulation import compat, fast, moment, patches, safety
+from aisafe.simulation import compat, fast, kernel, moment, patches, safety
 from aisafe.simulation.executor import task_ref
 from aisafe.simulation.inventory import (
     CommandLine,
+    Scripts,
+    Sources,
     as_ours,
     failures,
     first_words,
-    password_files,
-    restrict,
     unread,
     use_secrets,
 )
@@ -47,57 +47,79 @@ class Engine:
     """``setup``: argv, cwd, own, trust, vault and both passwords. Raises UsageError and AnsibleError."""
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
-        compat.require_tested()
+        untested = compat.require_tested(allow_untested=setup["allow_untested"])
         self._setup = setup
         cwd = Path(setup["cwd"])
         secrets = [*setup["vault"].values(), setup["connection_password"] or "", setup["become_password"] or ""]
         self.journal = Journal(cwd=cwd, secrets=secrets)
         self.moment = moment.start(self.journal)
+        if untested:
+            self.journal.note("untested-ansible", untested)
+        for kind, message in setup["left_out"]:
+            self.journal.note(kind, message)
         self._refusals = patches.Refusals()
-        self._unexpected = ""
         try:
             self._load()
         except EngineError as error:
             raise as_ours(error) from None
+        except RecursionError:
+            raise AnsibleError("The playbook is nested too deeply, or includes itself without an end.") from None
+        except MemoryError:
+            raise AnsibleError("Reading the playbook and the inventory needs more memory than is allowed.") from None
+        except safety.Refused as refused:
+            raise AnsibleError(f"The playbook or the inventory cannot be read: {refused.what} was refused.") from None
 
     def _load(self) -> None:
         setup, argv, own = self._setup, self._setup["argv"], self._setup["own"]
         command = CommandLine(["ansible-playbook", *argv])
         command.parse()
+        self._playbooks = tuple(context.CLIARGS["args"])
+        tree = safety.Tree.of(cwd=Path(setup["cwd"]), playbooks=self._playbooks, base=setup["base"])
         roots = safety.installation(
             ansible=Path(ansible.__file__).parent, collections=constants.COLLECTIONS_PATHS, tree=Path(setup["cwd"]),
             home=os.environ.get("HOME", ""), own=own,
         )  # fmt: skip
-        patches.before_load(safety.Trust([*roots, *setup["trust"]]), self._refusals, self.journal.read)
+        trust = safety.Trust(roots, named=setup["trust"])
+        scripts = Scripts(trust=trust, tree=tree, own=own, argv=argv)
+        sources = Sources(trust=trust, tree=tree)
+        ground = patches.Ground(trust=trust, tree=tree)
+        patches.before_load(ground, self._refusals, self.journal.read)
+        patches.before_inventory(sources.guard, self._confine)
         fast.install(patches.patch)
-        use_secrets(vault=setup["vault"], own=own, argv=argv)
+        use_secrets(vault=setup["vault"], scripts=scripts)
+        compat.preload()
+        safety.arm(self._refused)
         init_plugin_loader(list(context.CLIARGS.get("collections_path") or []))
-        self._playbooks = tuple(context.CLIARGS["args"])
-        self._check_playbooks()
-        connection, become = password_files(own=own, argv=argv)
+        self._check_playbooks(ground)
         self._passwords = Passwords(
-            connection=setup["connection_password"] or connection, become=setup["become_password"] or become
+            connection=setup["connection_password"] or scripts.password("connection_password_file"),
+            become=setup["become_password"] or scripts.password("become_password_file"),
         )
-        refused = restrict(command, own=own, journal=self.journal)
         with failures() as failed:
             self._loader, self._inventory, self._variables = command._play_prereqs()
-        self._unread = unread(self._inventory, failed, refused)
+        sources.check()
+        self._unread = unread(self._inventory, failed)
         CLI.get_host_list(self._inventory, context.CLIARGS["subset"])
         self._executor = PlaybookExecutor(
             playbooks=self._playbooks, inventory=self._inventory, variable_manager=self._variables,
             loader=self._loader, passwords={"conn_pass": None, "become_pass": None},
         )  # fmt: skip
-        compat.preload()
-        safety.leave_network()
-        safety.arm(self._refused)
         self._loaded = {name: self._load_playbook(name) for name in self._playbooks}
+
+    def _confine(self) -> None:
+        """Password scripts have run. Without trusted code nothing needs the network or another process any more."""
+        if not self._setup["trust"]:
+            with safety.lifted("our own last step"):
+                safety.leave_network()
+                kernel.confine()
 
     def _refused(self, what: str) -> None:
         self.moment.touched = True
         self.moment.note("refused-plugin", f"{what} was refused")
 
-    def _check_playbooks(self) -> None:
-        """As PlaybookCLI.run does before it reads the inventory; no collections beside the playbook."""
+    def _check_playbooks(self, ground: patches.Ground) -> None:
+        """As PlaybookCLI.run does before it reads the inventory; only trusted collections beside the playbook."""
+        directories = []
         for name in self._playbooks:
             if _get_collection_playbook_path(name) is not None:
                 continue
@@ -105,8 +127,10 @@ class Engine:
                 raise AnsibleError(f"the playbook: {name} could not be found")
             if not os.path.isfile(name):
                 raise AnsibleError(f"the playbook: {name} does not appear to be a file")
+            directories.append(os.path.dirname(os.path.abspath(name)))
             if not _get_collection_name_from_path(name):
-                add_all_plugin_dirs(os.path.dirname(os.path.abspath(name)))
+                add_all_plugin_dirs(directories[-1])
+        AnsibleCollectionConfig.playbook_paths = patches.adjacent_collections(directories, ground)
 
     def _load_playbook(self, name: str) -> Any:
         resource = _get_collection_playbook_path(name)

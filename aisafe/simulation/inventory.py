@@ -1,11 +1,13 @@
-"""Vault secrets, passwords and the inventory: what ansible may run for them, and what only where the user named it."""
+"""Vault secrets, passwords and the inventory: what may run for them while judging, and what needs the user's trust."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ansible.cli
@@ -13,22 +15,22 @@ from ansible import constants, context
 from ansible._internal._datatag._tags import Origin
 from ansible.cli import CLI
 from ansible.cli.playbook import PlaybookCLI
+from ansible.errors import AnsibleError as EngineError
 from ansible.inventory import manager
 from ansible.module_utils.common.file import is_executable
 from ansible.parsing.vault import VaultSecret
 
 from aisafe.errors import AisafeError, AnsibleError, UsageError
-from aisafe.simulation.journal import Journal
+from aisafe.simulation import safety
+from aisafe.simulation.safety import Tree, Trust
 
 _DEFAULT = "/etc/ansible/hosts"
-STATIC = ["host_list", "yaml", "ini", "toml"]
-"""Inventory plugins that only read."""
+READING = frozenset({"host_list", "yaml", "ini", "toml", "advanced_host_list", "auto", "constructed", "generator"})
+"""Inventory plugins of ansible.builtin that only read files and evaluate templates."""
 
 
 class CommandLine(PlaybookCLI):  # type: ignore[misc]
     """ansible-playbook's own command line. Wrong use raises UsageError instead of ending the process."""
-
-    inventory_named = False
 
     def init_parser(self) -> None:
         super().init_parser()
@@ -38,13 +40,9 @@ class CommandLine(PlaybookCLI):  # type: ignore[misc]
 
         self.parser.error = wrong
 
-    def post_process_args(self, options: Any) -> Any:
-        self.inventory_named = bool(options.inventory)
-        return super().post_process_args(options)
 
-
-def use_secrets(*, vault: Mapping[str, str], own: bool, argv: Sequence[str]) -> None:
-    """Answer vault prompts with what was asked before, and run a password script only where the user named it."""
+def use_secrets(*, vault: Mapping[str, str], scripts: Scripts) -> None:
+    """Answer vault prompts with what was asked before, and run a password script only where that is allowed."""
 
     class GivenSecret(VaultSecret):  # type: ignore[misc]
         def __init__(self, prompt_formats: Any = None, vault_id: str | None = None, **_: Any) -> None:
@@ -59,63 +57,113 @@ def use_secrets(*, vault: Mapping[str, str], own: bool, argv: Sequence[str]) -> 
     original = ansible.cli.get_file_vault_secret
 
     def from_file(filename: str | None = None, **kwargs: Any) -> Any:
-        _check_script(str(filename), own=own, argv=argv)
-        return original(filename=filename, **kwargs)
+        secret = original(filename=filename, **kwargs)
+        if scripts.check(str(filename)):
+            load = secret.load
+            secret.load = lambda: scripts.run(str(filename), load)
+        return secret
 
     ansible.cli.PromptVaultSecret = GivenSecret
     ansible.cli.get_file_vault_secret = from_file
 
 
-def _check_script(name: str, *, own: bool, argv: Sequence[str]) -> None:
-    path = os.path.expanduser(name)
-    if not os.path.isfile(path) or not is_executable(path):
-        return
-    named = own or any(name in argument or os.path.basename(name) in argument for argument in argv)
-    if not named and os.path.realpath(path) != os.path.realpath(
-        os.path.expanduser(os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE", ""))
-    ):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripts:
+    """Password scripts. One runs when the settings trust it, or when the user names it from outside of the project: on
+    the command line, in the environment or in a configuration of their ``own``."""
+
+    trust: Trust
+    tree: Tree
+    own: bool
+    argv: Sequence[str]
+
+    def check(self, name: str) -> bool:
+        """Whether the file is a program. Raises UsageError for one that may not run."""
+        path = os.path.abspath(os.path.expanduser(name))
+        if not os.path.isfile(path) or not is_executable(path):
+            return False
+        if self.trust.named(path) or (path not in self.tree and self._named(path)):
+            return True
         raise UsageError(
-            f"The vault password file {name} is a program, and only the ansible.cfg of the working directory names it: "
-            "it is not run.",
-            fix="Name it with --vault-password-file, or in ANSIBLE_VAULT_PASSWORD_FILE.",
+            f"The password file {name} is a program, and it was not run: nothing of a project runs before it is judged.",
+            fix=self.tree.trust(path),
         )
 
+    def _named(self, path: str) -> bool:
+        words = [*self.argv, os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE", "")]
+        words += os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST", "").split(",")
+        tails = (word.rpartition("@")[2].rpartition("=")[2] for word in words)
+        return self.own or any(tail and os.path.abspath(os.path.expanduser(tail)) == path for tail in tails)
 
-def password_files(*, own: bool, argv: Sequence[str]) -> tuple[str | None, str | None]:
-    """The passwords of --connection-password-file and --become-password-file."""
-    found: list[str | None] = []
-    for option in ("connection_password_file", "become_password_file"):
+    def run(self, name: str, work: Callable[[], Any]) -> Any:
+        with safety.lifted(f"the password script {name}"):
+            return work()
+
+    def password(self, option: str) -> str | None:
+        """The password of --connection-password-file or --become-password-file."""
         name = context.CLIARGS.get(option)
         if not name or name == "-":
-            found.append(None)
-            continue
-        _check_script(name, own=own, argv=argv)
-        secret = CLI.get_password_from_file(name)
-        found.append(secret.decode() if isinstance(secret, bytes) else str(secret))
-    return found[0], found[1]
+            return None
+        read = partial(CLI.get_password_from_file, name)
+        secret = self.run(name, read) if self.check(name) else read()
+        return secret.decode() if isinstance(secret, bytes) else str(secret)
 
 
-def restrict(command: CommandLine, *, own: bool, journal: Journal) -> frozenset[str]:
-    """Only plugins that read, for an inventory that nobody but the working directory's ansible.cfg names.
+class Sources:
+    """What runs for the inventory: programs, and plugins that do more than read. Only trusted ones do."""
 
-    Returns the files that would run code, and do not.
-    """
-    if command.inventory_named or own or os.environ.get("ANSIBLE_INVENTORY"):
-        return frozenset()
-    refused = set()
-    constants.INVENTORY_ENABLED = STATIC
-    for source in context.CLIARGS["inventory"] or []:
-        for path in _files(source):
-            if _runs(path):
-                refused.add(path)
-                journal.note(
-                    "refused-plugin",
-                    f"the inventory {journal.display_path(path)} {_REFUSED} (name it with -i)",
-                )
-    return frozenset(refused)
+    def __init__(self, *, trust: Trust, tree: Tree) -> None:
+        self._trust, self._tree = trust, tree
+        self.refused: dict[str, str] = {}
+        """Path -> what it is, of every source that did not run."""
+
+    def guard(self, get: Callable[..., Any]) -> Callable[..., Any]:
+        """Around ``inventory_loader.get``."""
+
+        def guarded(name: str, *args: Any, **kwargs: Any) -> Any:
+            plugin = get(name, *args, **kwargs)
+            short = name.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+            if plugin is not None and (short not in READING or not _from_ansible(plugin)):
+                plugin.parse = self._parse(short, plugin.parse)
+            return plugin
+
+        return guarded
+
+    def _parse(self, name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
+        def parsed(inventory: Any, loader: Any, path: str, cache: bool = True) -> Any:
+            if self._trust.named(path):
+                with safety.lifted(f"the inventory {path}"):
+                    return parse(inventory, loader, path, cache=cache)
+            if name == "script" and not _program(path):
+                raise EngineError(f"{path} is executable, and no program")
+            what = "is a program" if name == "script" else f"runs the plugin {name}"
+            self.refused[os.path.abspath(path)] = what
+            raise EngineError(f"the inventory {path} {what}; it was not run")
+
+        return parsed
+
+    def check(self) -> None:
+        """Raises AnsibleError when a source was refused: the real run would address hosts that nobody has judged."""
+        if self.refused:
+            told = "; ".join(f"the inventory {path} {what}" for path, what in self.refused.items())
+            raise AnsibleError(
+                f"{told[:1].upper()}{told[1:]}, and it was not run: nothing of a project runs before it is judged. Without "
+                "it, it is not known which hosts the run addresses.",
+                fix=self._tree.trust(*self.refused),
+            )
 
 
-_REFUSED = "runs code, and only the ansible.cfg of the working directory names it; it was not run"
+_OWN = os.path.dirname(os.path.realpath(ansible.__file__)) + os.sep
+
+
+def _from_ansible(plugin: Any) -> bool:
+    return os.path.realpath(str(getattr(plugin, "_original_path", ""))).startswith(_OWN)
+
+
+def _program(path: str) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(4)
+    return start.startswith(b"#!") or start == b"\x7fELF"
 
 
 @contextmanager
@@ -135,15 +183,13 @@ def failures() -> Iterator[list[tuple[str, str]]]:
         display.error_as_warning = original
 
 
-def unread(inventory: Any, failed: Sequence[tuple[str, str]], refused: Collection[str] = ()) -> str:
+def unread(inventory: Any, failed: Sequence[tuple[str, str]]) -> str:
     """Why no inventory could be read at all, '' where one was, or where none was named and ansible has its default."""
     sources = [str(source) for source in inventory._sources or ()]
     absent = all(source == _DEFAULT and not os.path.exists(source) for source in sources)
     if inventory._inventory.processed_sources or absent:
         return ""
-    return "; ".join(
-        f"the inventory {source} {_REFUSED}" if source in refused else _why_unread(source, failed) for source in sources
-    )
+    return "; ".join(_why_unread(source, failed) for source in sources)
 
 
 def _why_unread(source: str, failed: Sequence[tuple[str, str]]) -> str:
@@ -153,21 +199,6 @@ def _why_unread(source: str, failed: Sequence[tuple[str, str]]) -> str:
     reasons = [reason for plugin, reason in failed if fitting in plugin] or [reason for _, reason in failed]
     placed = [reason for _, reason in failed if reasons and reason.startswith(reasons[-1]) and f"{source}:" in reason]
     return f"the inventory {source} could not be read" + (f": {(placed or reasons)[-1]}" if reasons else "")
-
-
-def _files(source: str) -> list[str]:
-    if os.path.isdir(source):
-        return [os.path.join(source, name) for name in sorted(os.listdir(source)) if not name.startswith(".")]
-    return [source] if os.path.isfile(source) else []
-
-
-def _runs(path: str) -> bool:
-    if not os.path.isfile(path):
-        return False
-    if os.access(path, os.X_OK):
-        return True
-    with open(path, "rb") as file:
-        return re.search(rb"(?m)^plugin:", file.read(65536)) is not None
 
 
 _PYTHON_CLASS = re.compile(r"<class '[\w.]*?(?:_?AnsibleTagged)?(\w+)'>")

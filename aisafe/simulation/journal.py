@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from aisafe.formats.plainsecrets import LARGEST, plain_secrets
 from aisafe.model import Coverage, Note, NoteKind, TaskRef
 
 MASK = "********"
+_LONGEST = 2000
+"""Characters of a note's message: ansible quotes values in its errors, and a play can make them as long as it likes."""
+_MOST = 20000
+_HASHED = 256 * 1024 * 1024
+"""Bytes of a file that is hashed; a larger one is known by its size and time."""
 
 
 class Journal:
@@ -24,12 +30,19 @@ class Journal:
         self._tasks: dict[str, dict[str, str]] = {}  # host -> task id -> modelled | opaque | not_reached
         self._no_model: dict[str, set[str]] = {}  # host -> modules
 
-    def note(self, kind: NoteKind, message: str, *, host: str | None = None, task: TaskRef | None = None) -> None:
-        """Add a note once; ``message`` is masked for known passwords and kept to one line."""
+    def note(
+        self, kind: NoteKind, message: str, *, host: str | None = None, task: TaskRef | None = None, fix: str = ""
+    ) -> None:
+        """Add a note once; ``message`` is masked for known passwords and kept to one line of readable length."""
         text = " ".join(message.split())
         for secret in self._secrets:
             text = text.replace(secret, MASK)
-        self._notes.setdefault(Note(kind=kind, message=text, host=host, task=task))
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}… ({len(text)} characters)"
+        if len(self._notes) < _MOST:
+            self._notes.setdefault(Note(kind=kind, message=text, host=host, task=task, fix=fix))
+        elif len(self._notes) == _MOST:
+            self._notes.setdefault(Note(kind="capped", message=f"more than {_MOST} notes: the rest was not kept"))
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -71,6 +84,13 @@ class Journal:
         if name in self._files:
             return
         try:
+            info = os.stat(name)
+            if not stat.S_ISREG(info.st_mode):
+                return
+            if info.st_size > _HASHED:
+                text = f"{info.st_size} {info.st_mtime_ns}".encode()
+                self._files[name] = hashlib.sha256(text).hexdigest()
+                return
             with open(name, "rb") as file:
                 self._files[name] = hashlib.file_digest(file, "sha256").hexdigest()
                 shown = self.display_path(name)

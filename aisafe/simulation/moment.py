@@ -32,8 +32,8 @@ class Moment:
     factless: set[str] = field(default_factory=set)
     untold: dict[str, str] = field(default_factory=dict)  # host -> 'X may set', once a module may have set any variable
 
-    def note(self, kind: NoteKind, message: str) -> None:
-        self.journal.note(kind, message, host=self.host or None, task=self.ref)
+    def note(self, kind: NoteKind, message: str, *, fix: str = "") -> None:
+        self.journal.note(kind, message, host=self.host or None, task=self.ref, fix=fix)
 
     def begin(self, host: str, task: Any, ref: TaskRef, phase: Phase = "before") -> None:
         self.host, self.task, self.ref, self.phase = host, task, ref, phase

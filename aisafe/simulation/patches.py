@@ -6,12 +6,12 @@ A name that is gone means that the version's engine changed: the simulation refu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import queue
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import ansible.cli
-import ansible.cli.playbook
 from ansible import constants
 from ansible._internal import _task
 from ansible._internal._templating import (
@@ -31,19 +31,19 @@ from ansible.playbook.block import Block
 from ansible.plugins import loader as plugin_loader
 from ansible.plugins.loader import PluginLoadContext, PluginLoader
 from ansible.plugins.lookup import LookupBase
-from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.collection_loader import _collection_finder as collection_finder
 from ansible.vars.manager import VariableManager
 from jinja2 import FileSystemLoader
 
 from aisafe.errors import AnsibleError
+from aisafe.masking import names_secret
 from aisafe.model import Unknown
 from aisafe.simulation import compat, safety, unknowns
 from aisafe.simulation.actions import OVERLAY
 from aisafe.simulation.conditions import UnknownOutcome, alternatives, one_of, settle, truth
 from aisafe.simulation.moment import now
-from aisafe.simulation.safety import LOOKUPS, RANDOM, Trust
-from aisafe.simulation.strategy import RESCUE, Course, SimulatedStrategy
+from aisafe.simulation.safety import LOOKUPS, RANDOM, Tree, Trust
+from aisafe.simulation.strategy import RESCUE, Course, NoQueue, SimulatedStrategy
 
 _STUB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "absent_module.py")
 
@@ -58,6 +58,14 @@ def patch(owner: Any, name: str, value: Any, reason: str) -> None:
     setattr(owner, name, value)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """``trust``: which files may be loaded as code. ``tree``: what is under judgement."""
+
+    trust: Trust
+    tree: Tree
+
+
 @dataclass(slots=True)
 class Refusals:
     """Plugin files that were not loaded. ``actions``: names of refused action plugins -> their files."""
@@ -65,13 +73,44 @@ class Refusals:
     actions: dict[str, str] = field(default_factory=dict)
 
 
-def before_load(trust: Trust, refusals: Refusals, read: Callable[[str], None]) -> None:
+def before_load(ground: Ground, refusals: Refusals, read: Callable[[str], None]) -> None:
     """What must hold before the inventory is read: no foreign code, unknown values, files noted."""
-    _safety(trust, refusals)
-    _unknown_values()
+    _safety(ground, refusals)
+    _unknown_values(ground.trust)
     _conditions()
     _absent_modules()
     _files(read)
+
+
+def before_inventory(guard: Callable[[Callable[..., Any]], Callable[..., Any]], confine: Callable[[], None]) -> None:
+    """``guard``: around what finds inventory plugins. ``confine`` is called when the passwords are known."""
+    loader = plugin_loader.inventory_loader
+    patch(loader, "get", guard(loader.get), "inventory plugins and programs are code")
+    manager = ansible.cli.InventoryManager
+
+    def confined(*args: Any, **kwargs: Any) -> Any:
+        confine()
+        return manager(*args, **kwargs)
+
+    patch(ansible.cli, "InventoryManager", confined, "from here on nothing but trusted code needs more than reading")
+    patch(task_queue_manager, "FinalQueue", _ThreadQueue, "a queue between processes needs shared memory")
+    patch(task_queue_manager, "tempfile", _NoTemporary(), "a lock for connections, and nothing connects")
+    if hasattr(playbook_executor, "set_default_transport"):  # gone in 2.21
+        patch(playbook_executor, "set_default_transport", lambda: None, "it starts ssh to ask its version")
+
+
+class _ThreadQueue(NoQueue):
+    """The strategy's own thread waits at it until the end; no process puts anything in."""
+
+    def __init__(self) -> None:
+        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.get, self.put = self._items.get, self._items.put
+
+
+class _NoTemporary:
+    @staticmethod
+    def TemporaryFile() -> Any:
+        return open(os.devnull, "rb")
 
 
 # Safety
@@ -89,47 +128,114 @@ class _RefusedLookup(LookupBase):  # type: ignore[misc]
 
 
 class _Lookups:
-    """Before ansible's own loader: lets the allowed lookups through, always the builtin ones."""
+    """Before ansible's own loader: lets the allowed lookups through, always the builtin ones, and trusted ones."""
 
-    def __init__(self, real: Any) -> None:
-        self._real = real
+    def __init__(self, real: Any, ground: Ground) -> None:
+        self._real, self._ground = real, ground
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
     def get(self, name: str, *args: Any, **kwargs: Any) -> Any:
         short = name.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+        path = "" if name.startswith("ansible.builtin.") else self._path(name)
+        if path and self._ground.trust.named(path):
+            plugin = self._real.get(name, *args, **kwargs)
+            if plugin is not None:
+                plugin.run = _lifting(plugin.run, f"the lookup {short}")
+            return plugin
         if short in LOOKUPS:
             plugin = self._real.get("ansible.builtin." + short, *args, **kwargs)
             if short in safety.SHAPING:
                 plugin.accept_lazy_markers = True  # an unknown inside does not make the whole unknown
+            if short in safety.READING:
+                plugin.run = self._discreet(short, plugin)
             return plugin
         if short not in RANDOM:
+            foreign = path and not path.startswith(_ANSIBLE)
             now().note(
-                "refused-lookup", f"the lookup {short} can run code or reach out from the controller; it was not run"
+                "refused-lookup",
+                f"the lookup {short} can run code or reach out from the controller; it was not run",
+                fix=self._ground.tree.trust(path) if foreign else "",
             )
         return _RefusedLookup(short)
 
+    def _path(self, name: str) -> str:
+        """Where the lookup lies, '' when it is nowhere; nothing of it is loaded."""
+        try:
+            found = self._real.find_plugin_with_context(name)
+        except Exception:  # an absent collection has many faces; it is refused all the same
+            return ""
+        return str(found.plugin_resolved_path or "") if found.resolved else ""
 
-def _safety(trust: Trust, refusals: Refusals) -> None:
-    patch(_jinja_plugins, "lookup_loader", _Lookups(plugin_loader.lookup_loader), "lookups run code on the controller")
+    def _discreet(self, name: str, plugin: Any) -> Callable[..., Any]:
+        """What not everybody may read outside of the project stays out of the forecast, which others read."""
+        run, search = plugin.run, plugin.find_file_in_search_path
+        ground = self._ground
+
+        def withheld(what: str, fix: str) -> _jinja_common.MarkerError:
+            now().note(
+                "refused-lookup", f"the lookup {name} would bring {what} into the forecast; it was left out", fix=fix
+            )
+            return _jinja_common.MarkerError("refused", unknowns.UnknownMarker(Unknown(f"{what}, which is kept out")))
+
+        def found(variables: Any, directory: str, file: str, *args: Any, **kwargs: Any) -> Any:
+            path = search(variables, directory, file, *args, **kwargs)
+            if path and ground.tree.private(path) and not ground.trust.named(path):
+                raise withheld(f"the private file {path}", ground.tree.trust(str(path)))
+            return path
+
+        def discreet(terms: Any, variables: Any = None, **options: Any) -> Any:
+            secret = next((term for term in terms if name == "env" and names_secret(str(term))), None)
+            if secret is not None and str(secret) in os.environ:
+                raise withheld(f"the environment variable {secret}", "Pass the value as a variable (-e @FILE).")
+            return run(terms, variables, **options)
+
+        plugin.find_file_in_search_path = found
+        return discreet
+
+
+_ANSIBLE = os.path.dirname(os.path.abspath(ansible.cli.__file__)).removesuffix("cli")
+
+
+def _lifting(work: Callable[..., Any], why: str) -> Callable[..., Any]:
+    def lifted(*args: Any, **kwargs: Any) -> Any:
+        with safety.lifted(why):
+            return work(*args, **kwargs)
+
+    return lifted
+
+
+def _safety(ground: Ground, refusals: Refusals) -> None:
+    trust = ground.trust
+    lookups = _Lookups(plugin_loader.lookup_loader, ground)
+    patch(_jinja_plugins, "lookup_loader", lookups, "lookups run code on the controller")
 
     add_directory = PluginLoader.add_directory
 
     def add_trusted(self: Any, directory: Any, with_subdir: bool = False) -> None:
         path = os.path.join(directory, self.subdir) if directory and with_subdir else directory
-        if not directory or self.type == "modules" or path in trust:
+        if not directory or self.type == "modules" or path in trust or trust.reaches_into(path):
             add_directory(self, directory, with_subdir)
             return
-        _refuse_directory(self, path, refusals)
+        _refuse_directory(self, path, ground, refusals)
 
     patch(PluginLoader, "add_directory", add_trusted, "plugins beside the playbook are code of the play")
 
     load_source = PluginLoader._load_module_source
 
     def load_trusted(self: Any, *, python_module_name: str, path: str) -> Any:
+        if trust.named(path):
+            with safety.lifted(f"the plugin {path}"):
+                return load_source(self, python_module_name=python_module_name, path=path)
         if path not in trust:
-            now().note("refused-plugin", f"{self.type} plugin {now().journal.display_path(path)} was not loaded")
+            unknowns.REFUSED_KINDS.add(self.type)
+            now().note(
+                "refused-plugin",
+                f"{self.type} plugin {now().journal.display_path(path)} was not loaded: it is code that would run on the "
+                "controller",
+                fix=ground.tree.trust(path),
+            )
             if self.type == "action":
                 refusals.actions[os.path.splitext(os.path.basename(path))[0]] = path
             raise EngineError(f"the plugin {path} is not trusted")
@@ -146,12 +252,11 @@ def _safety(trust: Trust, refusals: Refusals) -> None:
         return get_code(self, fullname)
 
     patch(collection_finder._AnsibleCollectionPkgLoaderBase, "get_code", code, "collections are packages of code")
-    patch(ansible.cli.playbook, "AnsibleCollectionConfig", _NoAdjacent(), "no collections/ beside the playbook")
     if hasattr(ansible.cli, "_agent_launch"):
         patch(ansible.cli._agent_launch, "launch_ssh_agent", lambda: None, "nothing connects")
 
 
-def _refuse_directory(loader: Any, path: Any, refusals: Refusals) -> None:
+def _refuse_directory(loader: Any, path: Any, ground: Ground, refusals: Refusals) -> None:
     text = os.fsdecode(path)
     try:
         names = sorted(name for name in os.listdir(text) if name.endswith(".py") and name != "__init__.py")
@@ -167,22 +272,53 @@ def _refuse_directory(loader: Any, path: Any, refusals: Refusals) -> None:
         "refused-plugin",
         f"{kind} plugins in {now().journal.display_path(text)} were not loaded ({', '.join(names)}): "
         "they are code that would run on the controller",
+        fix=ground.tree.trust(text) if kind in _TRUSTABLE else "",
     )
 
 
-class _NoAdjacent:
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name != "playbook_paths":
-            setattr(AnsibleCollectionConfig, name, value)
+_TRUSTABLE = frozenset({"filter", "test", "lookup", "inventory", "module_utils", "doc_fragments"})
+"""Types of plugins that the simulation would load if they were trusted; the others have no part in it."""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(AnsibleCollectionConfig, name)
+
+def adjacent_collections(directories: Iterable[str], ground: Ground) -> list[str]:
+    """Of the playbooks' directories those whose ``collections/`` the user trusts; the others' are told."""
+    trusted = []
+    for directory in dict.fromkeys(directories):
+        path = os.path.join(directory, "collections")
+        if not os.path.isdir(os.path.join(path, "ansible_collections")):
+            continue
+        if path in ground.trust or ground.trust.reaches_into(path):
+            trusted.append(directory)
+            continue
+        now().journal.note(
+            "refused-plugin",
+            f"the collections in {now().journal.display_path(path)} were not used: their plugins are code that would run "
+            "on the controller",
+            fix=ground.tree.trust(path),
+        )
+    return trusted
 
 
 # Unknown values
 
 
-def _unknown_values() -> None:
+def _trusting(invoke: Callable[..., Any], trust: Trust) -> Callable[..., Any]:
+    """Filters and tests that the user trusts may do what they do in the real run."""
+    named: dict[str, bool] = {}
+
+    def invoked(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        path = str(getattr(instance, "_original_path", "") or "")
+        if path not in named:
+            named[path] = bool(path) and trust.named(path)
+        if not named[path]:
+            return invoke(instance, *args, **kwargs)
+        with safety.lifted(f"the plugin {path}"):
+            return invoke(instance, *args, **kwargs)
+
+    return invoked
+
+
+def _unknown_values(trust: Trust) -> None:
     _transform._type_transform_mapping[Unknown] = unknowns.UnknownMarker  # a stored value as templates see it
     _lazy_containers.register_known_types(Unknown, unknowns.UnknownMarker)
     _jinja_common._untaggable_types.add(Unknown)
@@ -193,7 +329,7 @@ def _unknown_values() -> None:
     environment = _jinja_bits.AnsibleEnvironment
     patch(environment, "concat", staticmethod(unknowns.concat), "known text is kept around unknown parts")
     intercept = _jinja_plugins.JinjaPluginIntercept
-    invoke = unknowns.invoke_plugin(intercept._invoke_plugin)
+    invoke = unknowns.invoke_plugin(_trusting(intercept._invoke_plugin, trust))
     patch(intercept, "_invoke_plugin", staticmethod(invoke), "default() and tests must not swallow an unknown")
     patch(intercept, "__getitem__", unknowns.missing_plugin(intercept.__getitem__), "refused or absent filters")
     for name in ("getattr", "getitem"):
@@ -316,10 +452,27 @@ def _absent_modules() -> None:
     patch(PluginLoader, "find_plugin_with_context", find_or_stub, "a collection may be missing here")
 
 
+LARGEST = 32 * 1024 * 1024
+"""Bytes of a file that ansible would read as a whole: variables, tasks, templates, inventories."""
+
+
+def _check_size(path: str) -> None:
+    try:
+        size = os.stat(path).st_size
+    except (OSError, ValueError):
+        return
+    if size > LARGEST:
+        now().touched = True
+        text = f"{now().journal.display_path(path)} has {size >> 20} MiB; more than {LARGEST >> 20} MiB are not read"
+        now().note("refused-plugin", text, fix="Make it smaller; what is copied as it is may have any size.")
+        raise EngineError(text)
+
+
 def _files(read: Callable[[str], None]) -> None:
     contents = DataLoader._get_file_contents
 
     def noted(self: Any, file_name: str) -> Any:
+        _check_size(self.path_dwim(file_name))
         read(self.path_dwim(file_name))
         return contents(self, file_name)
 
@@ -327,6 +480,7 @@ def _files(read: Callable[[str], None]) -> None:
     text = DataLoader.get_text_file_contents
 
     def noted_text(self: Any, file_name: str, *args: Any, **kwargs: Any) -> Any:
+        _check_size(self.path_dwim(file_name))
         read(self.path_dwim(file_name))
         return text(self, file_name, *args, **kwargs)
 
@@ -334,6 +488,8 @@ def _files(read: Callable[[str], None]) -> None:
     source = FileSystemLoader.get_source
 
     def noted_source(self: Any, environment: Any, template: str) -> Any:
+        for directory in self.searchpath:
+            _check_size(os.path.join(directory, template))
         found = source(self, environment, template)
         read(found[1])
         return found
@@ -371,8 +527,6 @@ def before_run(course: Course, failed: Callable[[Any, str], None]) -> None:
     patch(manager, "send_callback", callback, "nothing listens; only failed includes are not seen elsewhere")
     for name in ("connection_loader", "shell_loader", "become_loader"):
         patch(playbook_executor, name, Nothing(), "importing every plugin takes long, and nothing connects")
-    if hasattr(playbook_executor, "set_default_transport"):  # gone in 2.21
-        patch(playbook_executor, "set_default_transport", lambda: None, "it starts ssh to ask its version")
     patch(playbook_executor, "display", _NoPrompts(playbook_executor.display), "vars_prompt waits for an answer")
     patch(constants, "RETRY_FILES_ENABLED", False, "nothing is written")
     for owner, name, value, reason in compat.version_patches(lambda: course.strategy):

@@ -175,7 +175,7 @@ def _rendered(
 
 
 def _content(texts: list[Any], encoding: str) -> bytes | Unknown:
-    if len(texts) == 1:
+    if len(texts) == 1 and not EXPLORATION.capped:
         text = texts[0]
         if isinstance(text, Unknown):
             return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import secrets
 import shlex
@@ -51,15 +52,13 @@ def wrap(connection: Connection, inner: str, *, method: str, optional: bool) -> 
     shell = f"/bin/sh -c {shlex.quote(inner)}"
     if not method:
         return Becoming(command=shell)
-    flags = connection.become_flags
+    exe, flags = program(connection, method), arguments(connection, method)
     if method == "su":
-        exe = connection.become_exe or "su"
         return Becoming(
-            command=f"LC_ALL=C {exe} {flags or ''} root -c {shlex.quote(shell)}", prompt=SU_PROMPT,
+            command=f"LC_ALL=C {exe} {flags} root -c {shlex.quote(shell)}", prompt=SU_PROMPT,
             password=connection.become_password, terminal=True, optional=optional, method="su",
         )  # fmt: skip
-    words = [word for word in shlex.split("-H" if flags is None else flags) if word not in ("-n", "-S")]
-    exe = f"LC_ALL=C {connection.become_exe or 'sudo'} {shlex.join(words)}"
+    exe = f"LC_ALL=C {exe} {flags}"
     if connection.become_password is None:
         return Becoming(command=f"{exe} -n -u root {shell}", optional=optional, method="sudo")
     mark = f"[aisafe {secrets.token_hex(8)}]"
@@ -67,6 +66,42 @@ def wrap(connection: Connection, inner: str, *, method: str, optional: bool) -> 
         command=f"{exe} -S -p {shlex.quote(mark)} -u root {shell}", prompt=re.compile(re.escape(mark.encode())),
         password=connection.become_password, optional=optional, method="sudo",
     )  # fmt: skip
+
+
+def program(connection: Connection, method: str) -> str:
+    """sudo or su, where the inventory says it lies. Raises NoRights for any other program: the inventory is under
+    judgement itself, and it would run on the host before anybody has seen what it does."""
+    exe = connection.become_exe or method
+    if posixpath.basename(exe) != method or ("/" in exe and not exe.startswith("/")):
+        raise NoRights(
+            connection.host, f"{connection.host}: become_exe {exe!r} is not {method}: it was not run before it is judged.",
+            fix=f"Name {method} itself, or nothing (ansible_become_exe).",
+        )  # fmt: skip
+    return shlex.quote(exe)
+
+
+_FLAGS = {
+    "sudo": re.compile(
+        r"-[HEnSkiP]+|--(set-home|preserve-env|non-interactive|stdin|reset-timestamp|login|preserve-groups)"
+    ),
+    "su": re.compile(r"-|-[lmpP]+|--(login|preserve-environment|pty)"),
+}
+
+
+def arguments(connection: Connection, method: str) -> str:
+    """The flags of the inventory, as far as they only tune (sudo(8), su(1)). Raises NoRights for others."""
+    given = connection.become_flags
+    try:
+        words = shlex.split(given if given is not None else "-H" if method == "sudo" else "")
+    except ValueError:
+        words = [str(given)]
+    for word in words:
+        if not _FLAGS[method].fullmatch(word):
+            raise NoRights(
+                connection.host, f"{connection.host}: the flag {word!r} for {method} might run something else: it was not "
+                "used before it is judged.", fix="Leave it out of become_flags for this host.",
+            )  # fmt: skip
+    return shlex.join(word for word in words if word not in ("-n", "-S"))
 
 
 def refused(connection: Connection, becoming: Becoming, said: str) -> NoRights | None:

@@ -7,6 +7,8 @@ The host answers with lines that start with ``aisafe:``, so that a banner, a pro
 
 from __future__ import annotations
 
+import posixpath
+import re
 import shlex
 
 MARK = b"aisafe:"
@@ -83,6 +85,26 @@ sys.exit(code)
 """
 
 
+_PYTHON = re.compile(r"(python|pypy|platform-python)[\d.]*")
+
+
+def interpreter(named: str) -> str | None:
+    """The words of ``ansible_python_interpreter`` quoted for ``sh``; None where they are no interpreter of Python alone.
+
+    The inventory is under judgement itself: with another program, or with a program text as an argument, something of its
+    choice would run on the host before anybody has seen what.
+    """
+    try:
+        words = shlex.split(named)
+    except ValueError:
+        return None
+    if len(words) == 2 and posixpath.basename(words[0]) == "env" and _PYTHON.fullmatch(words[1]):
+        return shlex.join(words)
+    if len(words) != 1 or not _PYTHON.fullmatch(posixpath.basename(words[0])):
+        return None
+    return shlex.join(words)
+
+
 def command(*, version: str, size: int, python: str | None, search: bool = False, raw_terminal: bool = False) -> str:
     """A command line for ``sh`` that starts the agent.
 
@@ -93,8 +115,11 @@ def command(*, version: str, size: int, python: str | None, search: bool = False
     arguments = f"-c {shlex.quote(SOURCE)} {shlex.quote(version)} {size}"
     settle = "stty raw -echo; " if raw_terminal else ""
     if python and not search:
-        there = f"command -v {shlex.quote(shlex.split(python)[0])} >/dev/null"
-        return f"{settle}{there} && exec {python} {arguments}; echo aisafe:no-python"
+        quoted = interpreter(python)
+        if quoted is None:
+            raise ValueError(f"{python!r} is no interpreter of Python")
+        there = f"command -v {shlex.quote(shlex.split(quoted)[0])} >/dev/null"
+        return f"{settle}{there} && exec {quoted} {arguments}; echo aisafe:no-python"
     names = ["/usr/bin/python3", "python3"]
     there = "command -v $p >/dev/null"
     if search:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import glob
 import io
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ HARMLESS = """
 KEYWORDS = frozenset((UNDERSTOOD + HARMLESS).split())
 LETTERS = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump"}
 FLAGS = "46AaCfGgKkMNnqsTtVvXxYy"
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a configuration or a file of known hosts."""
+PLAIN = re.compile(r"[\w.:%@-]*")
+"""Characters that mean nothing to a shell (ssh(1) refuses others in host and user names since 9.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +113,10 @@ def _unknown(host: str, option: str) -> Unreachable:
 def read_config(path: Path, depth: int = 0) -> str:
     """A configuration with its Include lines replaced by what they name (ssh_config(5)); '' when it cannot be read."""
     try:
-        text = path.expanduser().read_text(errors="replace")
+        place = path.expanduser()
+        if not place.is_file() or place.stat().st_size > LARGEST:
+            return ""
+        text = place.read_text(errors="replace")
     except OSError:
         return ""
     lines = []
@@ -138,7 +146,13 @@ def load_config(named: str | None, host: str) -> list[paramiko.SSHConfig]:
     found = []
     for path in paths:
         try:
-            found.append(paramiko.SSHConfig.from_file(io.StringIO(read_config(path))))
+            text = read_config(path)
+            if named and not users_own(named) and re.search(r"(?im)^\s*match\b.*\bexec\b", text):
+                raise Unreachable(
+                    host, f"{host}: {path} runs a program to choose its settings ('Match exec'), and it was not run: nothing "
+                    "of a project runs before it is judged.", fix="Write it without, or keep it in ~/.ssh/config.",
+                )  # fmt: skip
+            found.append(paramiko.SSHConfig.from_file(io.StringIO(text)))
         except paramiko.SSHException as error:
             raise Unreachable(
                 host, f"{host}: {path} cannot be understood: {error}.", fix="Correct that file."
@@ -153,6 +167,7 @@ def route(connection: Connection) -> Route:
         given = parse_arguments(shlex.split(connection.common_args) + shlex.split(connection.extra_args), host)
     except ValueError as error:
         raise Unreachable(host, f"{host}: ssh's arguments in the inventory cannot be split: {error}.") from None
+    named = (given.get("config") or [None])[0]  # type: ignore[list-item]
     first: dict[str, list[str]] = {
         "port": [str(connection.port)] if connection.port else [],
         "user": [connection.user] if connection.user else [],
@@ -161,16 +176,56 @@ def route(connection: Connection) -> Route:
     }
     for keyword, values in given.items():
         first[keyword] = first.get(keyword, []) + values
-    configs = load_config((given.get("config") or [None])[0], host)  # type: ignore[list-item]
+    configs = load_config(named, host)
     return _route(
-        connection.address or host, first, configs, host=host, timeout=connection.timeout, password=connection.password
-    )
+        connection.address or host, first, configs, host=host, timeout=connection.timeout,
+        password=connection.password, own=named is None or named.lower() == "none" or users_own(named),
+    )  # fmt: skip
+
+
+def users_own(path: str) -> bool:
+    """Whether a configuration lies where only the user or the system keeps them: what it runs is not the project's."""
+    place = Path(path).expanduser().resolve()
+    return any(place.is_relative_to(top.expanduser().resolve()) for top in (Path("~/.ssh"), Path("/etc/ssh")))
+
+
+def as_jump(command: str) -> tuple[str, dict[str, list[str]]] | None:
+    """``ssh … -W %h:%p … [user@]jump`` as the jump host that it means, which needs no program: its name and its options.
+
+    None for anything else.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    if re.search(r"[;&|<>$`\n(){}]", command) or not words or words[0] not in ("ssh", "/usr/bin/ssh"):
+        return None
+    options, names, forwards = list[str](), list[str](), False
+    rest = words[1:]
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-W"):
+            forwards = (word[2:] or (rest.pop(0) if rest else "")) in ("%h:%p", "[%h]:%p")
+        elif word.startswith("-"):
+            options.append(word)
+            if len(word) == 2 and word[1] in "oplJi" and rest:
+                options.append(rest.pop(0))
+        else:
+            names.append(word)
+    try:
+        given = parse_arguments(options, "")
+    except Unreachable:
+        return None
+    if not forwards or len(names) != 1 or "config" in given or "proxycommand" in given:
+        return None
+    return names[0], given
 
 
 def _route(
     address: str, first: Mapping[str, list[str]], configs: Sequence[paramiko.SSHConfig], *,
-    host: str, timeout: int, password: str | None = None, depth: int = 0,
+    host: str, timeout: int, own: bool, password: str | None = None, depth: int = 0,
 ) -> Route:  # fmt: skip
+    """``own``: the configurations are the user's or the system's; else, and in arguments, they are the project's."""
     import paramiko  # noqa: PLC0415
 
     if depth > 8:
@@ -208,6 +263,30 @@ def _route(
         command = ""
     elif first.get("proxycommand"):
         jump = ""
+    if command.lower() == "none":
+        command = ""
+    if jump.lower() == "none":
+        jump = ""
+    hops = [
+        _hop(spec, configs, host=host, timeout=timeout, own=own, depth=depth + 1)
+        for spec in jump.split(",") if spec.strip()
+    ]  # fmt: skip
+    if command and (first.get("proxycommand") or not own):
+        meant = as_jump(command)
+        if meant is None:
+            raise Unreachable(
+                host,
+                f"{host}: its ProxyCommand ({command!r}) is a program that the project names, and it was not run: nothing of "
+                "a project runs before it is judged.",
+                fix="Write it as ProxyJump (-J), or put it into your own ~/.ssh/config under that host.",
+            )
+        hops = [_hop(meant[0], configs, host=host, timeout=timeout, own=own, depth=depth + 1, more=meant[1])]
+        command = ""
+    if command and not (PLAIN.fullmatch(name) and PLAIN.fullmatch(address) and PLAIN.fullmatch(user)):
+        raise Unreachable(
+            host, f"{host}: its address or user has characters that the shell of ProxyCommand would read as a command.",
+            fix="Correct ansible_host and ansible_user.",
+        )  # fmt: skip
     strict = one("stricthostkeychecking", "yes").lower()
     tokens = {"%%": "%", "%h": name, "%n": address, "%p": port, "%r": user}
     return Route(
@@ -215,11 +294,8 @@ def _route(
         identity_files=tuple(Path(_tokens(path, tokens)).expanduser() for path in identities if path.lower() != "none"),
         identities_only=one("identitiesonly", "no").lower() == "yes",
         agent=one("identityagent", ""),
-        proxy_command="" if command.lower() == "none" else _tokens(command, tokens),
-        hops=tuple(
-            _hop(spec, configs, host=host, timeout=timeout, depth=depth + 1)
-            for spec in ("" if jump.lower() == "none" else jump).split(",") if spec.strip()
-        ),
+        proxy_command=_tokens(command, tokens),
+        hops=tuple(hops),
         strict={"ask": "yes", "off": "no"}.get(strict, strict),
         trusted_as=alias or (name if port == "22" else f"[{name}]:{port}"),
         known_hosts=tuple(Path(_tokens(path.strip('"'), tokens)).expanduser() for path in known.split()),
@@ -227,7 +303,10 @@ def _route(
     )  # fmt: skip
 
 
-def _hop(spec: str, configs: Sequence[paramiko.SSHConfig], *, host: str, timeout: int, depth: int) -> Route:
+def _hop(
+    spec: str, configs: Sequence[paramiko.SSHConfig], *, host: str, timeout: int, own: bool, depth: int,
+    more: Mapping[str, list[str]] | None = None,
+) -> Route:  # fmt: skip
     """``[user@]host[:port]`` or ``ssh://[user@]host[:port]`` (ssh(1), ``-J``); the rest is the configuration's word."""
     text = spec.strip().removeprefix("ssh://").rstrip("/")
     user, _, place = text.rpartition("@")
@@ -235,7 +314,9 @@ def _hop(spec: str, configs: Sequence[paramiko.SSHConfig], *, host: str, timeout
     if not colon or (":" in name and not name.startswith("[")):
         name, port = place, ""
     first = {"user": [user] if user else [], "port": [port] if port else []}
-    return _route(name.strip("[]"), first, configs, host=host, timeout=timeout, depth=depth)
+    for keyword, values in (more or {}).items():
+        first[keyword] = first.get(keyword, []) + values
+    return _route(name.strip("[]"), first, configs, host=host, timeout=timeout, own=own, depth=depth)
 
 
 def _tokens(text: str, tokens: Mapping[str, str]) -> str:

@@ -23,6 +23,10 @@ class KnownKey:
     revoked: bool = False
 
 
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a file that is read."""
+
+
 def lookup(names: Iterable[str], files: Iterable[Path]) -> list[KnownKey]:
     """The keys of a host by any of its ``names`` (``host``, or ``[host]:port`` for a port other than 22).
 
@@ -33,6 +37,8 @@ def lookup(names: Iterable[str], files: Iterable[Path]) -> list[KnownKey]:
     found = []
     for path in files:
         try:
+            if not path.is_file() or path.stat().st_size > LARGEST:
+                continue
             text = path.read_text(errors="replace")
         except OSError:
             continue

@@ -1,8 +1,13 @@
-"""This machine as a host (``ansible_connection=local``)."""
+"""This machine as a host (``ansible_connection=local``).
+
+The inventory names no program here: the agent runs with our own Python, and sudo is the one in PATH, since the project under
+judgement lies on this machine, and a program of its own would run before anybody has seen it.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import replace
 
@@ -28,5 +33,5 @@ def open_local(connection: Connection) -> Session:
                 connection.host, f"{connection.host}: /bin/sh does not start: {error.strerror}."
             ) from None
 
-    own = connection if connection.python else replace(connection, python=sys.executable)
+    own = replace(connection, python=shlex.quote(sys.executable), become_exe=None)
     return begin(own, start, is_root=os.geteuid() == 0)

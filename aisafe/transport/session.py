@@ -127,6 +127,13 @@ def begin(connection: Connection, start: Start, *, is_root: bool, close: Callabl
     """
     method, optional = become.plan(connection, is_root=is_root)
     python = None if (connection.python or "").startswith("auto") else connection.python
+    if python and bootstrap.interpreter(python) is None:
+        raise HostError(
+            connection.host,
+            f"{connection.host}: ansible_python_interpreter is {python!r}, which is no Python interpreter alone: it was not "
+            "run before it is judged.",
+            fix="Name the interpreter itself, such as /usr/bin/python3.",
+        )
     try:
         return _attempt(connection, start, method, optional, python, close=close)
     except _NoPython as error:

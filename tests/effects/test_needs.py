@@ -68,7 +68,7 @@ def test_directories() -> None:
         name="prometheus.service",
         active_state="active",
         commands=(PROMETHEUS,),
-        state_directories=("/var/lib/prometheus",),
+        directories=("/var/lib/prometheus",),
     )
     volumes = ["/var/lib/prometheus:/prometheus", "/etc/localtime:/etc/localtime:ro"]
     play = ("community.docker.docker_container", {"name": "new", "image": "prom/prometheus:v2", "volumes": volumes})

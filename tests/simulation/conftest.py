@@ -57,6 +57,7 @@ class Site:
     """A directory with a playbook in it."""
 
     path: Path
+    child: type[Simulation] = Recording
 
     def write(self, name: str, text: str, mode: int = 0o644) -> Path:
         file = self.path / name
@@ -72,7 +73,7 @@ class Site:
         return {**kept, "HOME": str(home), **more}
 
     def simulation(self, argv: Sequence[str], environ: Mapping[str, str] | None = None, **options: Any) -> Simulation:
-        return Recording(
+        return self.child(
             argv=argv,
             cwd=self.path,
             environ=environ or self.environ(),

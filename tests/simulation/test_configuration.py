@@ -39,15 +39,30 @@ def test_only_listed_keys_and_absolute_paths(tmp_path: Path) -> None:
             "inventory": f"{tmp_path}/inv,host9",
             "forks": "7",
             "vault_password_file": f"{tmp_path}/p",
-        }
+        },
+        "inventory": {"enable_plugins": "evil"},
     }
-    assert set(taken.ignored) == {
-        "defaults.callback_plugins",
-        "defaults.log_path",
-        "inventory.enable_plugins",
-        "callback_x.a",
-    }
+    assert set(taken.ignored) == {"defaults.callback_plugins", "defaults.log_path", "callback_x.a"}
     assert not taken.own
+    (kind, message), *more = taken.left_out({"ANSIBLE_LOG_PATH": "x", "ANSIBLE_FORKS": "3"})
+    assert (kind, more) == ("assumed", [])
+    for name in (*taken.ignored, "ANSIBLE_LOG_PATH"):
+        assert name in message
+    assert "ANSIBLE_FORKS" not in message
+
+
+def test_plugins_that_set_variables_are_missed(tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nvars_plugins_enabled = host_group_vars,evil\n")
+    ((kind, message),) = take_over(cwd=tmp_path, environ={}).left_out({})
+    assert kind == "refused-plugin"
+    assert "defaults.vars_plugins_enabled" in message
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "ansible.cfg").open("wb") as file:
+        file.truncate(10 * 1024**3)
+    with pytest.raises(UsageError, match="larger than 1 MiB"):
+        take_over(cwd=tmp_path, environ={})
 
 
 def test_whose_it_is(tmp_path: Path) -> None:
@@ -73,7 +88,8 @@ def test_environment(tmp_path: Path) -> None:
             "ANSIBLE_STRATEGY": "evil",
             "ANSIBLE_FILTER_PLUGINS": "/evil", "ANSIBLE_CALLBACKS_ENABLED": "evil", "ANSIBLE_LOG_PATH": "/log",
             "ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_ROLES_PATH": "/roles",
-            "ANSIBLE_LOOKUP_PLUGINS": "/evil", "ANSIBLE_LIBRARY": "/evil", "ANSIBLE_NO_LOG": "1",
+            "ANSIBLE_VARS_PLUGINS": "/evil", "ANSIBLE_LIBRARY": "/evil", "ANSIBLE_NO_LOG": "1",
+            "ANSIBLE_COW_PATH": "/evil", "ANSIBLE_VARS_ENABLED": "evil",
         },
         config=tmp_path / "c",
         scratch=tmp_path / "t",
@@ -89,7 +105,8 @@ def test_environment(tmp_path: Path) -> None:
         "PYTHONPATH",
         "PYTHONSTARTUP",
         "ANSIBLE_STRATEGY",
-        "ANSIBLE_FILTER_PLUGINS",
         "ANSIBLE_CALLBACKS_ENABLED",
     } & set(kept)
-    assert not {"ANSIBLE_LOG_PATH", "ANSIBLE_LOOKUP_PLUGINS", "ANSIBLE_LIBRARY"} & set(kept)
+    left = {"ANSIBLE_LOG_PATH", "ANSIBLE_VARS_PLUGINS", "ANSIBLE_LIBRARY", "ANSIBLE_COW_PATH", "ANSIBLE_VARS_ENABLED"}
+    assert not left & set(kept)
+    assert kept["ANSIBLE_FILTER_PLUGINS"] == "/evil"  # looked through, and loaded where it is trusted

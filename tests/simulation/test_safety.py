@@ -174,7 +174,7 @@ def test_configuration_of_the_working_directory(site: Site) -> None:
         fact_caching = jsonfile
         fact_caching_connection = cache
         [inventory]
-        enable_plugins = script, evil
+        enable_plugins = script, evil, host_list
         """,
     )
     site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: [{debug: {msg: x}}]}\n")
@@ -184,29 +184,84 @@ def test_configuration_of_the_working_directory(site: Site) -> None:
         path.unlink()
     (site.path / "canary-log").unlink(missing_ok=True)
     shutil.rmtree(site.path / "cache", ignore_errors=True)
-    with pytest.raises(AnsibleError, match=r"inventory\.sh runs code, and only the ansible\.cfg") as caught:
+    with pytest.raises(AnsibleError, match=r"inventory\.sh is a program, and it was not run") as caught:
         site.foresee(None, hosts="")
-    assert "-i" in caught.value.fix
-    assert site.foresee(None).forecast.complete
+    assert "trust: [inventory.sh]" in caught.value.fix
+    seen = site.foresee(None)
+    assert seen.forecast.complete
+    told = " ".join(message for _, message in seen.notes())
+    for key in ("callbacks_enabled", "strategy_plugins", "log_path", "fact_caching", "vars_plugins_enabled"):
+        assert key in told, key
     assert sung(site) == []
     assert not (site.path / "canary-log").exists()
     assert not (site.path / "cache").exists()
 
 
-def test_an_inventory_that_is_named_may_run(site: Site) -> None:
-    script = site.write("inventory.sh", '#!/bin/sh\necho \'{"g": {"hosts": ["fromscript"]}}\'\n', 0o755)
-    seen = site.foresee("- {hosts: all, gather_facts: false, tasks: []}\n", hosts=str(script))
-    assert list(seen.target.connections) == ["fromscript"]
+INVENTORY = '#!/bin/sh\ntouch CANARY\necho \'{"g": {"hosts": ["fromscript"]}}\'\n'
+PLAY = "- {hosts: all, gather_facts: false, tasks: []}\n"
 
 
-def test_a_vault_script_runs_only_where_the_user_named_it(site: Site) -> None:
-    script = site.write("pass.sh", f"#!/bin/sh\ntouch {canary(site, 'vault')}\necho secret\n", 0o755)
-    site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: []}\n")
-    site.write("ansible.cfg", "[defaults]\nvault_password_file = pass.sh\n")
-    with pytest.raises(UsageError, match="is a program"):
-        site.target("-i", "h1,", "site.yml")
+@pytest.mark.parametrize("place", ["inventory.sh", "inventories/prod/hosts.sh"])
+def test_an_inventory_program_runs_when_it_is_trusted(site: Site, place: str) -> None:
+    path = canary(site, "inventory")
+    script = site.write(place, INVENTORY.replace("CANARY", str(path)), 0o755)
+    site.write("inventories/prod/static", "[web]\nh2\n")
+    named = str(script if place == "inventory.sh" else script.parent)
+    with pytest.raises(AnsibleError, match="is a program, and it was not run") as caught:
+        site.foresee(PLAY, hosts=named)
+    assert caught.value.fix == f"If it is yours, write in .aisafe.yml: trust: [{place}]."
     assert sung(site) == []
-    site.target("-i", "h1,", "--vault-password-file", str(script), "site.yml")
+    seen = site.foresee(PLAY, hosts=named, trust=[script])
+    assert "fromscript" in seen.target.connections
+    assert sung(site) == ["canary-inventory"]
+
+
+def test_an_inventory_plugin_runs_when_it_and_its_source_are_trusted(site: Site) -> None:
+    code = (
+        "from __future__ import annotations\nimport subprocess\n"
+        "from ansible.plugins.inventory import BaseInventoryPlugin\n"
+        "class InventoryModule(BaseInventoryPlugin):\n    NAME = 'mine'\n"
+        "    def verify_file(self, path):\n        return path.endswith('mine.yml')\n"
+        "    def parse(self, inventory, loader, path, cache=True):\n"
+        "        inventory.add_host(subprocess.run(['echo', 'fromplugin'], capture_output=True, text=True)"
+        ".stdout.strip())\n"
+    )
+    plugin = site.write("inventory_plugins/mine.py", code)
+    source = site.write("mine.yml", "plugin: mine\n")
+    site.write("ansible.cfg", "[defaults]\ninventory_plugins = inventory_plugins\n")
+    with pytest.raises(AnsibleError):
+        site.foresee(PLAY, hosts=str(source))
+    with pytest.raises(AnsibleError, match="runs the plugin mine") as caught:
+        site.foresee(PLAY, hosts=str(source), trust=[plugin.parent])
+    assert "trust: [mine.yml]" in caught.value.fix
+    seen = site.foresee(PLAY, hosts=str(source), trust=[plugin.parent, source])
+    assert list(seen.target.connections) == ["fromplugin"]
+
+
+def test_plugins_that_only_read_need_no_trust(site: Site) -> None:
+    site.write("hosts.ini", "[web]\nh1 place=here\n")
+    site.write("more.yml", "plugin: constructed\nstrict: true\ngroups:\n  near: place == 'here'\n")
+    play = "- {hosts: near, gather_facts: false, tasks: []}\n"
+    assert list(site.foresee(play, "-i", "more.yml", hosts="hosts.ini").target.connections) == ["h1"]
+
+
+def test_a_password_script_of_the_project_needs_trust(site: Site) -> None:
+    text = f"#!/bin/sh\ntouch {canary(site, 'vault')}\necho secret\n"
+    script = site.write("pass.sh", text, 0o755)
+    site.write("site.yml", PLAY)
+    site.write("ansible.cfg", "[defaults]\nvault_password_file = pass.sh\n")
+    outside = script.rename(site.path.parent / "mine.sh")
+    site.write("pass.sh", text, 0o755)
+    for words in ([], ["--vault-password-file", str(script)], ["--vault-id", f"a@{script}"]):
+        with pytest.raises(UsageError, match="is a program, and it was not run") as caught:
+            site.target("-i", "h1,", *words, "site.yml")
+        assert "trust: [pass.sh]" in caught.value.fix
+    assert sung(site) == []
+    site.target("-i", "h1,", "site.yml", trust=[script])
+    assert sung(site) == ["canary-vault"]
+    canary(site, "vault").unlink()
+    (site.path / "ansible.cfg").unlink()
+    site.target("-i", "h1,", "--vault-password-file", str(outside), "site.yml")
     assert sung(site) == ["canary-vault"]
 
 
@@ -280,19 +335,47 @@ def test_modules_of_the_working_directory_are_not_imported(site: Site) -> None:
     assert sung(site) == []
 
 
-def test_trusted_directories_may_be_loaded(site: Site) -> None:
-    plant(site, "filter_plugins")
-    seen = site.foresee(
-        "- {hosts: all, gather_facts: false, tasks: [{name: a, copy: {content: \"{{ 'x' | evil }}\", dest: /a}}]}\n",
-        trust=[site.path / "filter_plugins"],
+def test_trusted_plugins_do_what_they_do_in_the_run(site: Site) -> None:
+    path = canary(site, "run")
+    work = f"__import__('subprocess').run(['touch', {str(path)!r}])"
+    site.write(
+        "filter_plugins/mine.py",
+        f"class FilterModule:\n    def filters(self):\n        return {{'evil': lambda value: value + str({work}.returncode)}}\n",
     )
-    # It is loaded as the user asked, but even so it may write nothing.
+    site.write(
+        "lookup_plugins/mine.py", CODE["lookup_plugins"].replace("return ['x']", f"{work}; return ['looked up']")
+    )
+    play = """
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - {name: a, copy: {content: "{{ 'x' | evil }}", dest: /a}}
+            - {name: b, copy: {content: "{{ lookup('mine') }}", dest: /b}}
+            - {name: c, copy: {content: "{{ lookup('pipe', 'touch CANARY') }}", dest: /c}, ignore_errors: true}
+        """.replace("CANARY", str(canary(site, "pipe")))
+    seen = site.foresee(play)
     assert sung(site) == []
-    assert "writing a file on the controller was refused" in " ".join(
-        message for _, message in seen.notes("refused-plugin")
+    fixes = " ".join(note.fix for note in seen.forecast.notes)
+    assert "trust: [filter_plugins]" in fixes
+    assert "trust: [lookup_plugins]" in fixes
+    seen = site.foresee(play, trust=[site.path / "filter_plugins", site.path / "lookup_plugins" / "mine.py"])
+    assert seen.args("a")["content"] == "x0"
+    assert seen.args("b")["content"] == "looked up"
+    assert sung(site) == ["canary-run"]
+
+
+def test_collections_beside_the_playbook_are_used_when_trusted(site: Site) -> None:
+    top = "collections/ansible_collections/my/corp"
+    site.write(f"{top}/plugins/filter/mine.py", CODE["filter_plugins"].replace("'evil'", "'mine'"))
+    site.write(f"{top}/roles/r/tasks/main.yml", "- {name: in role, copy: {content: x, dest: /r}}\n")
+    play = (
+        "- {hosts: all, gather_facts: false, roles: [my.corp.r], "
+        "tasks: [{name: a, copy: {content: \"{{ 'x' | my.corp.mine }}\", dest: /a}}]}\n"
     )
-    site.write("filter_plugins/evil.py", CODE["filter_plugins"])
-    seen = site.foresee(None, trust=[site.path / "filter_plugins"])
+    with pytest.raises(AnsibleError, match=r"my\.corp\.r"):
+        site.foresee(play)
+    seen = site.foresee(play, trust=[site.path / "collections"])
+    assert seen.calls() == [("my.corp.r : in role", "certain"), ("a", "certain")]
     assert seen.args("a")["content"] == "x"
 
 
@@ -300,10 +383,14 @@ def test_trust_sees_through_links(tmp_path: Path) -> None:
     (tmp_path / "good").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "good" / "link").symlink_to(tmp_path / "bad")
-    trust = Trust([tmp_path / "good"])
+    trust = Trust([tmp_path / "other"], named=[tmp_path / "good"])
     assert str(tmp_path / "good" / "a.py") in trust
     assert str(tmp_path / "good" / "link" / "a.py") not in trust
     assert str(tmp_path / "goodish" / "a.py") not in trust
+    assert str(tmp_path / "other" / "a.py") in trust
+    assert not trust.named(str(tmp_path / "other" / "a.py"))
+    assert trust.named(str(tmp_path / "good" / "a.py"))
+    assert trust.reaches_into(str(tmp_path))
 
 
 def test_limits(site: Site) -> None:

@@ -11,6 +11,7 @@ from aisafe.errors import Unreachable
 from aisafe.model import Connection
 from aisafe.transport import hostconfig
 from aisafe.transport.hostconfig import Route, parse_arguments, route
+from aisafe.transport.knownhosts import lookup
 
 
 @pytest.fixture(autouse=True)
@@ -119,10 +120,61 @@ def test_hop_ignores_what_is_meant_for_the_target(tmp_path: Path) -> None:
 
 
 def test_proxy_command(tmp_path: Path) -> None:
-    way = _route(tmp_path, address="10.0.0.1", user="ann", extra_args="-o ProxyCommand='nc %h %p # %r 100%%'")
-    assert way.proxy_command == "nc 10.0.0.1 22 # ann 100%"
-    config = "Host web1\n ProxyJump gate\n"
-    assert _route(tmp_path, config, extra_args="-o ProxyCommand='nc %h %p'").hops == ()
+    config = "Host 10.0.0.1\n ProxyCommand nc %h %p # 100%%\n"
+    way = _route(tmp_path, config, address="10.0.0.1", user="ann")
+    assert way.proxy_command == "nc 10.0.0.1 22 # 100%"
+    assert _route(tmp_path, config, address="10.0.0.1", extra_args="-o ProxyCommand=none").proxy_command == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hop"),
+    [
+        ("ssh -W %h:%p gate", ("gate", 22, "me")),
+        ("ssh -q -W %h:%p -p 2222 ann@gate", ("gate", 2222, "ann")),
+        ("ssh -o StrictHostKeyChecking=accept-new -W [%h]:%p -l ann gate", ("gate", 22, "ann")),
+    ],
+)
+def test_a_proxy_command_that_means_a_jump_needs_no_program(
+    tmp_path: Path, arguments: str, hop: tuple[str, int, str]
+) -> None:
+    config = "Host web1\n ProxyJump other\n"
+    way = _route(tmp_path, config, common_args=f"-o ProxyCommand='{arguments}'")
+    assert way.proxy_command == ""
+    assert [(way.address, way.port, way.user) for way in way.hops] == [hop]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "touch /tmp/x", "nc %h %p", "ssh -W %h:%p gate; touch /tmp/x", "ssh -W %h:%p $(touch /tmp/x)", "./ssh -W %h:%p gate",
+        "ssh -W %h:%p -o ProxyCommand=x gate", "ssh -W %h:%p -o LocalCommand=x gate", "ssh -W %h:%p -F cfg gate",
+        "ssh -W %h:%p gate touch x", "ssh gate nc %h %p", "ssh -W other:1 gate", "ssh -W %h:%p -oPermitLocalCommand=yes a b",
+    ],
+)  # fmt: skip
+def test_a_program_of_the_project_is_not_run(tmp_path: Path, command: str) -> None:
+    with pytest.raises(Unreachable, match="is a program that the project names, and it was not run") as caught:
+        _route(tmp_path, extra_args=f'-o "ProxyCommand={command}"')
+    assert "ProxyJump" in caught.value.fix
+    (tmp_path / "ssh.cfg").write_text(f"Host *\n ProxyCommand {command}\n")
+    with pytest.raises(Unreachable, match="is a program that the project names"):
+        _route(tmp_path, extra_args=f"-F {tmp_path}/ssh.cfg")
+
+
+def test_match_exec_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "ssh.cfg").write_text("Match exec 'touch /tmp/x'\n User ann\n")
+    with pytest.raises(Unreachable, match="runs a program to choose its settings"):
+        _route(tmp_path, extra_args=f"-F {tmp_path}/ssh.cfg")
+
+
+@pytest.mark.parametrize("values", [{"address": "x;touch y"}, {"user": "$(touch y)"}])
+def test_no_command_hides_in_a_name(tmp_path: Path, values: dict[str, str]) -> None:
+    with pytest.raises(Unreachable, match="the shell of ProxyCommand would read as a command"):
+        _route(tmp_path, "Host *\n ProxyCommand nc %h %p\n", **values)
+
+
+def test_endless_files_are_not_read(tmp_path: Path) -> None:
+    way = _route(tmp_path, extra_args="-o UserKnownHostsFile=/dev/zero")
+    assert lookup(["web1"], way.known_hosts) == lookup(["web1"], way.known_hosts[1:])
 
 
 @pytest.mark.parametrize(

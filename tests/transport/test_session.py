@@ -140,7 +140,7 @@ def test_python_is_searched() -> None:
     [
         (None, [b"aisafe:no-python\n", b"aisafe:no-python\n"], "web1: no Python was found"),
         (None, [b"aisafe:old-python 3.6.8\n", b"aisafe:old-python 3.7.1\n"], "Python 3.7.1 is too old"),
-        ("/opt/py", [b"aisafe:no-python\n"], "no Python was found at /opt/py"),
+        ("/opt/pypy3", [b"aisafe:no-python\n"], "no Python was found at /opt/pypy3"),
         ("auto_silent", [b"aisafe:no-python\n", b"aisafe:no-python\n"], "no Python was found"),
     ],
 )
@@ -149,6 +149,33 @@ def test_no_python(python: str | None, pipes: list[bytes], words: str) -> None:
     with pytest.raises(HostError, match=words):
         begin(Connection(host="web1", python=python), start, is_root=True)
     assert start.pipes == []
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["/usr/bin/python3; touch /tmp/x", "/usr/bin/python3 -c 'evil'", "/usr/bin/touch", "/bin/sh", "/usr/bin/env sh",
+     "$(touch /tmp/x)/python3 x", "/x/'unclosed"],
+)  # fmt: skip
+def test_an_interpreter_that_is_something_else_is_not_run(named: str) -> None:
+    start = Starter()
+    with pytest.raises(HostError, match="which is no Python interpreter alone: it was not run"):
+        begin(Connection(host="web1", python=named), start, is_root=True)
+    assert start.lines == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"become_exe": "/srv/evil"}, {"become_exe": "sudo; touch x"}, {"become_exe": "./sudo"}, {"become_flags": "touch /x #"},
+        {"become_flags": "-H; touch x"}, {"become_flags": "-u ann"}, {"become_method": "su", "become_flags": "-c evil"},
+        {"become_method": "su", "become_exe": "/bin/sh"}, {"become_flags": "'unclosed"},
+    ],
+)  # fmt: skip
+def test_a_way_to_root_that_is_something_else_is_not_run(values: dict[str, str]) -> None:
+    start = Starter()
+    with pytest.raises(NoRights, match="before it is judged"):
+        begin(Connection(host="web1", **{"become_method": "sudo", **values}), start, is_root=False)  # type: ignore[arg-type]
+    assert start.lines == []
 
 
 def _prompt(line: str) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 from aisafe.errors import Unreachable
 from aisafe.model import Connection
-from aisafe.transport import ssh
+from aisafe.transport import hostconfig, ssh
 from aisafe.transport.hostconfig import Route
 from aisafe.transport.knownhosts import KnownKey
 from aisafe.transport.open import UnsupportedConnection, open_session
@@ -71,9 +71,11 @@ def test_no_ssh_there() -> None:
         held[0][0].close()
 
 
-def test_broken_proxy_command() -> None:
+def test_broken_proxy_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text("Host *\n ProxyCommand exit 1\n")
+    monkeypatch.setattr(hostconfig, "USER_CONFIG", tmp_path / "config")
     with pytest.raises(Unreachable, match="cannot be reached"):
-        open_session(replace(_connection(22), extra_args="-o ProxyCommand='exit 1'"))
+        open_session(_connection(22))
 
 
 @pytest.mark.parametrize("kind", ["community.docker.docker", "winrm", "podman"])
