@@ -86,6 +86,7 @@ class Settings:
     scope: tuple[str, ...] = ()
     forks: int = 10
     keep_runs: int = 200
+    kubernetes_version: str = ""
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
@@ -171,6 +172,8 @@ OPTIONS: tuple[Option, ...] = (
             "Forecast with an ansible-core that aisafe was not tested with; a finding says so."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
+    _option("kubernetes_version", "VERSION", "text", "none", "",
+            "The cluster's version, such as 1.31, that Kubernetes manifests are judged against."),
     _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
            help="error (blocks), warn, note (shown with -v) or off, for each rule."),
@@ -257,19 +260,9 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
 
 
 _PLAIN = (
-    "rules",
-    "state",
-    "accept",
-    "deadline",
-    "settle",
-    "lint",
-    "format",
-    "forks",
-    "keep_runs",
-    "model",
-    "debug",
-    "allow_untested_ansible",
-)
+    "rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "kubernetes_version", "model",
+    "debug", "allow_untested_ansible",
+)  # fmt: skip
 
 
 def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settings:

@@ -26,13 +26,14 @@ States = Mapping[str, HostState]
 _LEVELS: Mapping[str, Severity] = {"error": "error", "warn": "warning", "note": "note"}
 _ORDER: Mapping[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 _CRASHED = "rule-failed"
+_UNUSED = "unused-acceptance"
 _NOT_YET = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge(states: States, forecast: Forecast, *, lint: Iterable[Finding] = (), settings: Settings) -> Verdict:
     """What the run would break, judged before it starts."""
     findings = [*_evaluate("forecast", states, forecast, settings), *_level(lint, settings)]
-    return Verdict(findings=_ordered(findings, settings))
+    return Verdict(findings=_ordered([*findings, *_unused(findings, states, settings)], settings))
 
 
 def prove(
@@ -63,7 +64,7 @@ def exit_code(verdict: Verdict, *, plan: bool = False) -> ExitCode:
 
 def check_rules(settings: Settings) -> None:
     """Refuse settings that name a rule there is not: raises UsageError with the nearest known name."""
-    known = [*(name for name, _ in RULES), "lint", _CRASHED]
+    known = [*(name for name, _ in RULES), "lint", _CRASHED, _UNUSED]
     for name in (*settings.rules, *(accept.rule for accept in settings.accept)):
         if name not in known and not name.startswith("lint:"):
             close = get_close_matches(name, known, n=1)
@@ -131,6 +132,25 @@ def _level(findings: Iterable[Finding], settings: Settings) -> Iterator[Finding]
             yield finding
         elif level != "off":
             yield replace(finding, severity=_LEVELS[level])
+
+
+def _unused(findings: Iterable[Finding], states: States, settings: Settings) -> Iterator[Finding]:
+    """A note for every acceptance that is about hosts of this run and a rule of the forecast, and covers nothing."""
+    every = list(findings)
+    if settings.rules.get(_UNUSED) == "off":
+        return
+    for accept in settings.accept:
+        rule = RULES.get(accept.rule)
+        here = accept.host is None or any(accept.covers(accept.rule, host) for host in states)
+        if rule is None or rule.stage != "forecast" or settings.rules.get(rule.id) == "off" or not here:
+            continue
+        if not any(accept.covers(finding.rule, finding.host) for finding in every):
+            where = f" on {accept.host}" if accept.host else ""
+            yield Finding(
+                rule=_UNUSED, severity="note", host=None, when="possible",
+                message=f"Nothing of this run is covered by the acceptance of {accept.rule}{where}: {accept}.",
+                fix="Take it away when no other play needs it.",
+            )  # fmt: skip
 
 
 def _ordered(findings: Iterable[Finding], settings: Settings) -> tuple[Finding, ...]:

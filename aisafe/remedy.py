@@ -61,14 +61,21 @@ def disable(unit: str) -> str:
     )
 
 
-def remove_container(name: str) -> str:
-    """Removes a container; its volumes stay (community.docker.docker_container, keep_volumes)."""
-    return tasks(
-        {
-            "name": f"Remove the container {name}",
-            "community.docker.docker_container": {"name": name, "state": "absent"},
-        }
-    )
+def remove_container(name: str, state: HostState | None = None) -> str:
+    """Removes a container; its volumes stay (community.docker.docker_container, keep_volumes).
+
+    By ``state``: one of Podman's, the pod of an infra container, the service of a swarm's task.
+    """
+    module, what = "community.docker.docker_container", name
+    there = state.containers.get(name) if state else None
+    service = there.labels.get("com.docker.swarm.service.name", "") if there else ""
+    if service or (state and name in state.swarm_services):
+        module, what = "community.docker.docker_swarm_service", service or name
+    elif there is not None and there.engine == "podman":
+        pod = there.pod and name == f"{there.pod}-infra"
+        module = f"containers.podman.podman_{'pod' if pod else 'container'}"
+        what = there.pod if pod else name.removesuffix(" (podman)")
+    return tasks({"name": f"Remove the container {name}", module: {"name": what, "state": "absent"}})
 
 
 def stop_for_good(holder: Holder, state: HostState | None = None) -> Remedy:
@@ -76,7 +83,7 @@ def stop_for_good(holder: Holder, state: HostState | None = None) -> Remedy:
     if holder.kind == "unit":
         return Remedy(fix=f"stop and disable the unit {holder.name}", yaml=stop_and_disable(holder.name, state))
     if holder.kind == "container":
-        return Remedy(fix=f"remove the container {holder.name}", yaml=remove_container(holder.name))
+        return Remedy(fix=f"remove the container {holder.name}", yaml=remove_container(holder.name, state))
     return Remedy(fix=f"end the process {holder.name}, which no unit and no container stands for")
 
 

@@ -90,6 +90,30 @@ def test_accepted_findings_are_listed_and_do_not_block() -> None:
     assert (verdict.word, exit_code(verdict)) == ("warn", ExitCode.OK)
 
 
+@pytest.mark.parametrize(
+    ("accept", "said"),
+    [
+        (
+            Accept(rule="memory", reason="known", owner="ops", until=date(2099, 1, 1)),
+            ["Nothing of this run is covered by the acceptance of memory: ops: known (until 2099-01-01)."],
+        ),
+        (
+            Accept(rule="memory", reason="command line", host="web*"),
+            ["Nothing of this run is covered by the acceptance of memory on web*: command line."],
+        ),
+        (Accept(rule="memory", reason="x", host="db*"), []),  # about a host that this run does not touch
+        (Accept(rule="port-conflict", reason="x"), []),
+        (Accept(rule="unit-not-active", reason="x"), []),  # what the proof will say is not known yet
+    ],
+)
+def test_an_acceptance_that_covers_nothing_is_a_note(accept: Accept, said: list[str]) -> None:
+    states, plan = story()
+    found = [item for item in judge(states, plan, settings=Settings(accept=(accept,))).findings
+             if item.rule == "unused-acceptance"]  # fmt: skip
+    assert [item.message for item in found] == said
+    assert all(item.severity == "note" for item in found)
+
+
 def test_an_expired_acceptance_counts_again_and_says_so() -> None:
     states, plan = story()
     accept = Accept(rule="port-conflict", reason="known", owner="ops", until=date(2026, 2, 1), expired=True)

@@ -33,6 +33,22 @@ def test_a_socket_unit_is_stopped_first() -> None:
     assert names == ["x.socket", "x.service"]
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "module", "what"),
+    [
+        ("web", {}, "community.docker.docker_container", "web"),
+        ("web", {"engine": "podman"}, "containers.podman.podman_container", "web"),
+        ("web (podman)", {"engine": "podman"}, "containers.podman.podman_container", "web"),
+        ("shop-infra", {"engine": "podman", "pod": "shop"}, "containers.podman.podman_pod", "shop"),
+        ("a.1.x", {"labels": {"com.docker.swarm.service.name": "a"}}, "community.docker.docker_swarm_service", "a"),
+    ],
+)
+def test_a_container_is_removed_by_its_engine(name: str, given: dict[str, object], module: str, what: str) -> None:
+    host = state(containers=[container(name, **given)])
+    (task,) = yaml.safe_load(stop_for_good(Holder(kind="container", name=name), host).yaml)
+    assert task[module] == {"name": what, "state": "absent"}
+
+
 def test_a_bare_process_has_words_only() -> None:
     assert stop_for_good(Holder(kind="process", name="nc")).yaml == ""
 

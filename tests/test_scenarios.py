@@ -10,7 +10,9 @@ from tests.scenarios.scenario import DATA, Scenario, everything, load
 SCENARIOS = everything()
 BY_HAND = {
     "earlier-run": "needs a run whose controller died: tests/hosts/test_shows.py",
+    "kubernetes-invalid": "needs a cluster that refuses: tests/rules/test_kubernetes_invalid.py",
     "disk-space": "needs a disk that is nearly full, and test hosts have the machine's: tests/rules/test_disk_space.py",
+    "untested-ansible": "needs a version of ansible-core that is not known: tests/rules/test_untested_ansible.py",
     "unfinished-run": "needs a second run at the same time: tests/hosts/test_faults.py",
 }
 """Rules whose truth no single play shows."""

@@ -92,8 +92,11 @@ def swarm(engine: Engine) -> dict[str, Any] | None:
         ports = (entry.get("Endpoint") or {}).get("Ports") or (spec.get("EndpointSpec") or {}).get("Ports") or ()
         image = ((spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}).get("Image", "")
         found[spec["Name"]] = {"name": spec["Name"], "image": image, "sockets": [
-            {"protocol": port["Protocol"], "address": "::", "port": port["PublishedPort"], "ipv6_only": False}
-            for port in ports if port.get("PublishedPort") and port.get("Protocol") in ("tcp", "udp")]}  # fmt: skip
+            {"protocol": port["Protocol"], "address": address, "port": port["PublishedPort"],
+             "ipv6_only": address == "::" and port.get("PublishMode") == "host"}
+            for port in ports if port.get("PublishedPort") and port.get("Protocol") in ("tcp", "udp")
+            for address in (_wildcards(True) if port.get("PublishMode") == "host" else ["::"])
+        ]}  # fmt: skip
     return found
 
 

@@ -10,7 +10,20 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable
 
-from . import accounts, checks, containers, facts, files, firewall, listeners, login, packages, podman, spaces, systemd
+from . import (
+    accounts,
+    checks,
+    containers,
+    facts,
+    files,
+    listeners,
+    login,
+    packages,
+    packets,
+    podman,
+    spaces,
+    systemd,
+)
 from .failure import AgentFailure
 from .pending import unfinished
 from .store import boot_id
@@ -31,7 +44,7 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
             "packages": pool.submit(packages.packages),
             "accounts": pool.submit(accounts.accounts),
             "spaces": pool.submit(spaces.spaces),
-            "firewall": pool.submit(firewall.told),
+            "packets": pool.submit(packets.packets),
         }
 
         def answer(name: str, kind: str, empty: Any, fix: str = "", blocks: bool = True) -> Any:
@@ -51,12 +64,12 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
         installed = answer("packages", "package", {}, blocks=False)
         users, groups = answer("accounts", "user", ({}, {}))
         room = answer("spaces", "space", [], blocks=False)
-        rules = answer("firewall", "firewall", {}, blocks=False)
+        filters = answer("packets", "firewall", None, blocks=False) if os.geteuid() == 0 else None
     document = dict(
         docker, taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(), boot_id=boot_id(),
         hostname=os.uname().nodename, os=os_release(), root=os.geteuid() == 0, units=units, packages=installed,
-        users=users, groups=groups, spaces=room, **spaces.memory(), firewall=rules, came=login.login(),
-        listeners=_listeners(units, docker, blind),
+        users=users, groups=groups, spaces=room, **spaces.memory(), packet_filter=filters,
+        came=login.login(), listeners=_listeners(units, docker, blind),
         blind_spots=blind, agent_checks=_agent_checks(blind, room), unfinished=unfinished(blind),
     )  # fmt: skip
     if args.get("files"):

@@ -98,7 +98,7 @@ class Result:
 
 Model = Callable[[Call, "PredictedHost"], Result]
 MODELS: Registry[Model] = Registry("aisafe.effects")
-_FAMILIES: list[tuple[re.Pattern[str], Model]] = []
+_FAMILIES: list[tuple[str, Model]] = []  # patterns, compiled when a module has no model of its own
 
 
 def model(*names: str) -> Callable[[Model], Model]:
@@ -116,7 +116,7 @@ def family(pattern: str) -> Callable[[Model], Model]:
     """Register a model for every module whose whole name matches, and that has no model of its own; the first one counts."""
 
     def register(function: Model) -> Model:
-        _FAMILIES.append((re.compile(pattern), function))
+        _FAMILIES.append((pattern, function))
         return function
 
     return register
@@ -125,7 +125,7 @@ def family(pattern: str) -> Callable[[Model], Model]:
 def model_of(name: str) -> Model | None:
     """The model of a module by its fully qualified name."""
     found = MODELS.get(name)
-    return found or next((function for pattern, function in _FAMILIES if pattern.fullmatch(name)), None)
+    return found or next((function for pattern, function in _FAMILIES if re.fullmatch(pattern, name)), None)
 
 
 def qualified(module: str) -> str:

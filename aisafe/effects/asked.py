@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aisafe.formats.commandline import executed
 from aisafe.formats.dockerrun import ContainerOrder
-from aisafe.formats.sizes import size_of
+from aisafe.formats.sizes import heap_of, size_of
 from aisafe.formats.unitfile import UnitFile
 from aisafe.masking import names_secret
 from aisafe.model import Absent, Asked, Container, Effect, Holder, Unit
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 _STARTS = ("start", "restart")
 _PACKAGED = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/", "/var/")
 """Where a package that the run installs may bring what is not there yet."""
-_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}$")
+_FILE = re.compile(
+    r"\.(?:conf|cfg|cnf|ini|json|ya?ml|toml|xml|env|pem|crt|cer|key|p12|pfx|jks|sock|properties|sh|sql|py|js|lua|rb|php|txt|rules|hcl|"
+    r"htpasswd|list|repo|db|sqlite3?|tmpl|template|service|acl|pub|asc|gpg|types|map|lock)$"
+)
+"""Endings of names that files have; any other dot may stand in a directory's name (``conf.d``, ``example.com``, ``.ssh``)."""
 _NO_VALUE = re.compile(r"^(?:|[$%/].*|\*+|.*[{⟦].*)$")
 
 
@@ -45,7 +49,8 @@ def asked_of(host: PredictedHost, effects: Iterable[Effect]) -> tuple[Asked, ...
             Asked(
                 who=Holder(kind="unit", name=there.unit.name), task=there.touched, certainty=there.certainty,
                 absent=tuple(_absent_of_unit(sight, there.unit, text)), in_sight=tuple(_in_sight(there.unit)),
-                memory_limit=size_of(text.last("Service", "MemoryMax") or text.last("Service", "MemoryLimit")),
+                memory_limit=size_of(text.last("Service", "MemoryMax") or text.last("Service", "MemoryLimit"))
+                or heap_of([*there.unit.environment.values(), *(word for argv in there.unit.commands for word in argv)]),
                 memory_reserved=size_of(text.last("Service", "MemoryMin") or text.last("Service", "MemoryLow")),
             )
         )  # fmt: skip
@@ -112,7 +117,8 @@ def _of_container(sight: _Sight, there: PredictedContainer, order: ContainerOrde
         image_here=name in live, image_built=store.recipe(order.image) is not None,
         absent=tuple(_absent_of_container(sight, container)) if container is not None else (),
         in_sight=tuple(_flags(container.command)) if container is not None else (),
-        memory_limit=order.memory_limit, memory_reserved=order.memory_reserved,
+        memory_limit=order.memory_limit or heap_of([*order.environment.values(), *(container.command if container else ())]),
+        memory_reserved=order.memory_reserved,
     )  # fmt: skip
 
 

@@ -278,8 +278,11 @@ def compared(
         yield key, () if same else (Difference(what=key),)
     for key in ("published_ports", "ports"):
         yield key, _published(order, container, ipv6=not order.ports or store.ipv6())
-    yield "network_mode", _differs("network_mode", _network(order.network_mode), _network(container.network_mode))
-    yield "networks", _differs("networks", _network(order.network_mode), _network(container.network_mode))
+    yield (
+        "network_mode",
+        _differs("network_mode", _network(order.network_mode, store), _network(container.network_mode, store)),
+    )
+    yield "networks", _differs("networks", _network(order.network_mode, store), _network(container.network_mode, store))
     yield "restart_policy", _differs("restart_policy", order.restart_policy, container.restart_policy)
     for key in ("volumes", "mounts"):
         there = {(mount.target.rstrip("/") or "/", mount.source.rstrip("/") or "/") for mount in container.mounts}
@@ -310,7 +313,11 @@ def _differs(what: str, wanted: str, there: str) -> tuple[Difference, ...]:
     return () if wanted == there else (Difference(what=f"{what} {there or 'none'} -> {wanted or 'none'}"),)
 
 
-def _network(mode: str) -> str:
+def _network(mode: str, store: ContainerStore) -> str:
+    """``mode`` with one name for the default, and another container's name for its id."""
+    kind, mark, other = mode.partition(":")
+    if kind == "container" and mark:
+        return f"container:{store.get(other).name}"
     return "default" if mode in _DEFAULT_NETWORKS else mode
 
 

@@ -92,7 +92,7 @@ class ContainerStore:
         name = name.lstrip("/")
         if name in self._now:
             return self._now[name]
-        live = self._live.get(name)
+        live = self._live.get(name) or self._live.get(f"{name} ({self.program})")  # where Docker has one of that name
         if live is None and len(name) >= 12:
             live = next((item for item in self._live.values() if item.id.startswith(name)), None)
         if live is None:
@@ -357,5 +357,5 @@ class ContainerStore:
             kind="container", action=action, name=name, task=call.task, certainty="certain" if sure else "possible",
             why="" if sure else why or "whether it is so already", detail=detail,
             holder=Holder(kind="container", name=name), binds=binds.sockets if binds else (), frees=frees,
-            sockets_known=binds.known if binds else True, reversible=self.program == "docker",
+            sockets_known=binds.known if binds else True, reversible=self.program == "docker", engine=self.program,
         )  # fmt: skip

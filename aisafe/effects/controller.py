@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aisafe.effects.api import Call, Result, model
 from aisafe.effects.predicted import PredictedHost
+from aisafe.model import Unknown
 
 
 @model(
@@ -12,7 +13,6 @@ from aisafe.effects.predicted import PredictedHost
     "ansible.builtin.async_status",
     "ansible.builtin.debug",
     "ansible.builtin.fail",
-    "ansible.builtin.gather_facts",
     "ansible.builtin.group_by",
     "ansible.builtin.import_playbook",
     "ansible.builtin.import_role",
@@ -24,10 +24,20 @@ from aisafe.effects.predicted import PredictedHost
     "ansible.builtin.pause",
     "ansible.builtin.set_fact",
     "ansible.builtin.set_stats",
-    "ansible.builtin.setup",
     "ansible.builtin.validate_argument_spec",
     "ansible.builtin.wait_for_connection",
-    "ansible.builtin.mount_facts",
 )
 def nothing(call: Call, host: PredictedHost) -> Result:
     return Result(changed=False)
+
+
+@model("ansible.builtin.gather_facts", "ansible.builtin.setup")
+def facts(call: Call, host: PredictedHost) -> Result:
+    """Facts of another host than the task's own; those of its own are given by the simulation."""
+    return Result(changed=False, untold=f"the facts of {host.state.host}")
+
+
+@model("ansible.builtin.mount_facts")
+def mount_facts(call: Call, host: PredictedHost) -> Result:
+    names = ("mount_points", "aggregate_mounts")
+    return Result(changed=False, facts={name: Unknown(f"{name} of the host") for name in names})

@@ -161,11 +161,15 @@ class Door:
 
 def _filters(state: HostState) -> bool:
     """Whether the live host filters anything of its own."""
+    seen = state.packet_filter
     firewalld = state.units.get("firewalld.service")
-    own = ("-t filter -A INPUT", "-t filter -P INPUT DROP", "-t filter -A ufw", "-t filter -A f2b")
-    filtering = any(tool.startswith("nft ") or any(line.startswith(own) for line in lines)
-                    for tool, lines in state.firewall.items() if tool != "firewalld")  # fmt: skip
-    return filtering or bool(firewalld and firewalld.active)
+    tables = seen.iptables.values() if seen else ()
+    own = any(
+        head.startswith("INPUT DROP") or (rules and head.startswith(("INPUT", "ufw", "f2b")))
+        for chains in tables
+        for head, rules in chains.items()
+    )
+    return own or bool(seen and seen.nft) or bool(firewalld and firewalld.active)
 
 
 def _broken(config: SshdConfig, host: PredictedHost | None = None) -> Iterator[Obstacle]:

@@ -17,6 +17,7 @@ from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Action, Effect, is_unknown
 
+OUTSIDE = "outside of what a restore of the host brings back"
 _LOOKS = r"(?!.*_(info|facts)$)"
 _COLLECTIONS = (
     r"amazon\.aws|community\.aws|azure\.azcollection|google\.cloud|openstack\.cloud|community\.vmware|vmware\.\w+|"
@@ -68,7 +69,7 @@ _PURE = {
 }
 
 
-@family(rf"{_LOOKS}(({_COLLECTIONS})\.\w+|community\.general\.({_GENERAL}))")
+@family(rf"{_LOOKS}(({_COLLECTIONS})(\.\w+)+|community\.general\.({_GENERAL}))")
 def elsewhere(call: Call, host: PredictedHost) -> Result:
     """Something on another system, or in a database: never undone by a restore of the host."""
     if _READS.fullmatch(call.module) or _only_queries(call):
@@ -82,7 +83,7 @@ def act(call: Call, *, why: str, action: Action = "run") -> Effect:
     """One call to what a restore of the host does not reach; ``why`` it may change nothing."""
     return Effect(
         kind="command", action=action, name=_named(call), task=call.task, certainty="possible" if why else "certain",
-        why=why, reversible=False, elsewhere=True, detail="outside of what a restore of the host brings back",
+        why=why, reversible=False, elsewhere=True, detail=OUTSIDE,
     )  # fmt: skip
 
 
@@ -108,12 +109,13 @@ def _only_queries(call: Call) -> bool:
         return False
     asked = call.args.get("query", call.args.get("script"))
     statements = asked if isinstance(asked, list) else [asked]
-    return bool(statements) and all(
-        isinstance(text, str)
-        and _READING_SQL.fullmatch(text) is not None
-        and {name.lower() for name in re.findall(r"(\w+)\s*\(", text)} <= _PURE
-        for text in statements
-    )
+    return bool(statements) and all(isinstance(text, str) and reads_only(text) for text in statements)
+
+
+def reads_only(statement: str) -> bool:
+    """Whether one SQL statement certainly changes nothing."""
+    calls = {name.lower() for name in re.findall(r"(\w+)\s*\(", statement)}
+    return _READING_SQL.fullmatch(statement) is not None and calls <= _PURE
 
 
 @understood("community.postgresql.postgresql_db", "community.mysql.mysql_db", kind="command")
@@ -192,8 +194,17 @@ def helm_pull(call: Call, host: PredictedHost, args: Arguments) -> Result:
     return Result(effects=host.files.disturb(call, posixpath.join(folder, name), "the chart that comes"), changed=None)
 
 
-@family(r"(?!local\.)\w+\.\w+\.\w+_(info|facts)")
+_NAMESPACES = (  # of the ansible package on PyPI: its collections are reviewed ("Ansible community package collections")
+    r"amazon|ansible|arista|awx|azure|check_point|chocolatey|cisco|cloudscale_ch|community|containers|cyberark|dellemc|"
+    r"digitalocean|f5networks|fortinet|google|grafana|hetzner|hitachivantara|ibm|infinidat|infoblox|inspur|junipernetworks|"
+    r"kubernetes|kubevirt|linode|lowlydba|microsoft|netapp|netapp_eseries|netbox|ngine_io|openstack|ovirt|purestorage|redhat|"
+    r"ravendb|servicenow|splunk|telekom_mms|theforeman|vmware|vultr|vyos|wti"
+)
+
+
+@family(rf"({_NAMESPACES})(\.\w+)+\.\w+_(info|facts)")
 def looks(call: Call, host: PredictedHost) -> Result:
-    """By ansible's rules a module of this name changes nothing ("Developing modules": information and facts modules)."""
+    """By ansible's rules a module of this name changes nothing ("Developing modules": information and facts modules). Of
+    somebody's own collections that is not known."""
     facts = call.module.endswith("_facts")
     return Result(changed=False, untold=f"{call.module}, whose facts are not known" if facts else "")

@@ -81,18 +81,21 @@ class FirewallStore:
         return Firewall(filters=kept, unseen=self._unseen(), published=published)
 
     def _unseen(self) -> str:
-        blind = next(
-            (spot.reason for spot in self._state.blind_spots if spot.kind in ("firewall", "host", "inventory")), ""
+        if self._state.packet_filter is not None:
+            return ""
+        return next(
+            (spot.reason for spot in self._state.blind_spots if spot.kind in ("firewall", "host", "inventory")),
+            "the host did not tell its packet filter",
         )
-        return blind or ("" if self._state.root else "without root the packet filter cannot be read")
 
     def _load(self) -> None:
         if self._read:
             return
         self._read = True
-        seen = self._state.firewall
+        seen = self._state.packet_filter
+        tables = seen.iptables if seen else {}
         for name in _TABLES:
-            found = packetfilter.iptables_told(seen.get(name, ()), name=name)
+            found = packetfilter.iptables_table(tables.get(name, {}), name=name)
             chains = found.chains
             if any(head.startswith(("ufw-", "ufw6-")) for head in chains):
                 self._ufw_on = self._ufw_on or name == "iptables"
@@ -100,9 +103,8 @@ class FirewallStore:
                        for chain, rules in found.chains.items() if not chain.startswith(("ufw-", "ufw6-"))}  # fmt: skip
                 found = replace(found, chains=own, policy="accept")
             self._tables[name] = found
-        for tool, lines in seen.items():
-            if tool.startswith("nft "):
-                self._nft += packetfilter.nft_tables("\n".join(lines))
+        for text in (seen.nft if seen else {}).values():
+            self._nft += packetfilter.nft_tables(text)
         self._load_ufw()
         self._zones.load()
 

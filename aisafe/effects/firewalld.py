@@ -16,7 +16,8 @@ from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
-from aisafe.model import Effect, Unknown
+from aisafe.effects.ufw import rewritten
+from aisafe.model import Effect
 
 _KINDS = ("service", "port", "protocol", "rich_rule", "source", "interface", "icmp_block", "masquerade", "forward",
           "icmp_block_inversion", "port_forward", "target")  # fmt: skip
@@ -102,7 +103,7 @@ def _one(
         paths=(path,) if lasting else (),
     )  # fmt: skip
     if lasting:
-        yield from host.put(call, path, content=Unknown("the zone as firewalld writes it"))
+        yield rewritten(call, host, path, "" if there is not None else "what the zone has")
 
 
 def holds(host: PredictedHost, zone: str, kind: str, value: str, *, lasting: bool) -> bool | None:
@@ -110,6 +111,8 @@ def holds(host: PredictedHost, zone: str, kind: str, value: str, *, lasting: boo
     kept: dict[Any, bool] = host.memory.get("firewalld", {})
     if (zone, kind, value, lasting) in kept:
         return kept[(zone, kind, value, lasting)]
+    if not lasting and host.memory.get("firewalld reloaded"):
+        return holds(host, zone, kind, value, lasting=True)  # what runs is what the files say
     if kind == "rich_rule" and not lasting:
         return _runtime_rule(host, zone, value)
     if kind == "port_forward" and not lasting:
@@ -171,10 +174,17 @@ def _plain(rule: str) -> str:
     return " ".join(sorted(rule.replace('"', "").replace("'", "").split()))
 
 
+def _lines(host: PredictedHost) -> tuple[str, ...] | None:
+    """The zones of the running daemon; None where it did not answer, or was started by the run."""
+    seen = host.state.packet_filter
+    told = seen is not None and seen.zones and host.unit("firewalld.service").touched is None
+    return seen.zones if told and seen is not None else None
+
+
 def runtime_zone(host: PredictedHost, zone: str) -> dict[str, set[str]] | None:
     """What the running daemon said of the zone; None where it did not answer, or was started by the run."""
-    lines = host.state.firewall.get("firewalld")
-    if lines is None or host.unit("firewalld.service").touched is not None:
+    lines = _lines(host)
+    if lines is None:
         return None
     found: dict[str, set[str]] = {}
     inside = False
@@ -189,7 +199,7 @@ def runtime_zone(host: PredictedHost, zone: str) -> dict[str, set[str]] | None:
 
 def _runtime_rule(host: PredictedHost, zone: str, rule: str) -> bool | None:
     """A rich rule in the words in which the daemon lists it; other words may mean the same."""
-    lines = host.state.firewall.get("firewalld")
-    if lines is None or host.unit("firewalld.service").touched is not None:
+    lines = _lines(host)
+    if lines is None:
         return None
     return True if any(_plain(line) == _plain(rule) for line in lines if line.startswith("\t")) else None

@@ -5,10 +5,10 @@ An effect's name is the command that does the same (iptables(8)), so that rules 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
-from typing import Any
 
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument, as_text
@@ -35,8 +35,14 @@ _LONG = {"--destination-port": "--dport", "--source-port": "--sport", "--protoco
          "--destination": "-d", "--match": "-m", "--in-interface": "-i", "--out-interface": "-o", "--goto": "-g",
          "--destination-ports": "--dports", "--icmpv6-type": "--icmp-type", "--state": "--ctstate"}  # fmt: skip
 _DEFAULTS = {("--reject-with", "icmp-port-unreachable"), ("--reject-with", "icmp6-port-unreachable"),
-             ("--limit-burst", "5"), ("--log-level", "4"), ("--log-level", "warning"), ("-p", "all"), ("-s", "0.0.0.0/0"),
+             ("--limit-burst", "5"), ("--log-level", "4"), ("-p", "all"), ("-s", "0.0.0.0/0"),
              ("-d", "0.0.0.0/0"), ("-s", "::/0"), ("-d", "::/0")}  # fmt: skip
+_NUMBERS = {  # iptables-save(8) writes the number
+    "--icmp-type": {"echo-reply": "0", "destination-unreachable": "3", "redirect": "5", "echo-request": "8", "ping": "8",
+                    "time-exceeded": "11", "parameter-problem": "12", "timestamp-request": "13", "any": "255"},
+    "--log-level": {"emerg": "0", "alert": "1", "crit": "2", "err": "3", "error": "3", "warning": "4", "warn": "4",
+                    "notice": "5", "info": "6", "debug": "7"},
+}  # fmt: skip
 Rule = dict[str, str]
 
 
@@ -105,7 +111,8 @@ _UNSEEN = "which rules are there already could not be seen"
 def rules(host: PredictedHost, tool: str) -> Sequence[str] | None:
     """The rules that ``tool`` would list at this moment of the run; None where they are not known."""
     kept: dict[str, Sequence[str]] = host.memory.get("iptables", {})
-    return kept.get(tool, host.state.firewall.get(tool))
+    seen = host.state.packet_filter
+    return kept.get(tool, seen.rules.get(tool) if seen is not None else None)
 
 
 def _change(
@@ -193,6 +200,11 @@ def _parsed(line: str) -> Rule:
     for option in ("-s", "-d"):
         if option in found:
             found[option] = _network(found[option])
+    for option, names in _NUMBERS.items():
+        if option in found:
+            found[option] = names.get(found[option].lower(), found[option])
+    if "--limit" in found:
+        found["--limit"] = re.sub(r"/(sec|min|hour|day)\w*", r"/\1", found["--limit"])
     if "--ctstate" in found:
         found["--ctstate"] = ",".join(sorted(found["--ctstate"].upper().split(",")))
     found["-m"] = " ".join(
@@ -209,5 +221,13 @@ def _network(text: str) -> str:
 
 
 def _alike(one: Rule, other: Rule) -> bool:
-    keys: tuple[Any, ...] = ("-t", "-A", "-j", "-p", "--dport", "--dports")
-    return all(one.get(key) == other.get(key) for key in keys)
+    """The same in all that is spelled in one way only: names of hosts and of services are not."""
+    keys = ("-t", "-A", "-j", "-p", "-i", "-o", "-s", "-d", "--dport", "--dports", "--sport")
+    return all(one.get(key) == other.get(key) or _by_name(key, other.get(key, "")) for key in keys)
+
+
+def _by_name(key: str, value: str) -> bool:
+    plain = value.lstrip("! ")
+    if key in ("-s", "-d"):
+        return bool(plain) and not re.fullmatch(r"[0-9a-fA-F.:]+/\d+", plain)
+    return key in ("--dport", "--dports", "--sport") and re.search("[a-z]", plain) is not None

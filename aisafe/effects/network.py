@@ -125,7 +125,7 @@ def iptables_state(call: Call, host: PredictedHost, args: Arguments) -> Result:
 
 
 def _lines(text: str) -> list[str]:
-    """As :func:`aisafe.agent.firewall.told` gives them."""
+    """As :class:`aisafe.model.PacketTables` holds them."""
     table, found = "", []
     for line in text.splitlines():
         if line.startswith("*"):

@@ -20,7 +20,7 @@ from aisafe.effects.predicted import PredictedHost, changed
 from aisafe.formats import envfile, kubeplay
 from aisafe.formats.dockerrun import ContainerOrder, command_words, infra, volume
 from aisafe.formats.ports import PortSpec, parse_published
-from aisafe.model import Container, Effect, is_unknown
+from aisafe.model import Container, Effect, Unknown, is_unknown
 
 STATES: Final = ("absent", "present", "stopped", "started", "created", "quadlet")
 _PORTS: Final = ("publish", "ports", "published", "published_ports")
@@ -340,5 +340,16 @@ def podman_container_exec(call: Call, host: PredictedHost, args: Arguments) -> R
     "containers.podman.podman_system_connection_info", kind="container",
 )  # fmt: skip
 def podman_info(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    """Only looks; nothing of the answer is known but that it changes nothing."""
-    return Result(changed=False)
+    """Only looks. Which of the containers or images asked for are there is known; the rest of the answer is Podman's."""
+    store, kind = host.podman, call.module.rpartition(".podman_")[2]
+    names = args.words("name")
+    if not_roots(call) or store.blind or not names or kind not in ("container_info", "image_info"):
+        return Result(changed=False)
+    if kind == "image_info":
+        images = [Unknown(f"what the image {name} is") for name in names if store.image(name) is not None]
+        return Result(changed=False, values={"images": images})
+    found = [store.get(name) for name in names]
+    if any(there.certainty != "certain" for there in found):
+        return Result(changed=False)
+    shown = [Unknown(f"what the container {there.name} is") for there in found if there.container is not None]
+    return Result(changed=False, values={"containers": shown})

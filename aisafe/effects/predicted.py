@@ -12,6 +12,7 @@ from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.door import Door
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.firewall import FirewallStore
+from aisafe.effects.manifests import written
 from aisafe.effects.needs import directories_of, needs_of
 from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
@@ -170,6 +171,7 @@ class PredictedHost:
             services=services,
             claims=claims_of(self._effects),
             asked=asked_of(self, self._effects),
+            manifests=written(self),
             blind_spots=tuple(spots),
             access=self._door.access(self, self._effects),
             firewall=self._door.firewall(self, self._effects),

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from aisafe.effects.attributes import home
 from aisafe.effects.compose import Wish, act, refused, texts
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.images import prune
 from aisafe.effects.podman import play
-from aisafe.effects.programs import Ran, Scene, program, split_options
+from aisafe.effects.programs import Ran, Scene, program, split_options, through
 from aisafe.effects.programs import texts as words_of
 from aisafe.effects.readonly import only_reads
 from aisafe.effects.shell import Word
-from aisafe.formats import composecommand, kubeplay
+from aisafe.formats import composecommand, dockerrun, kubeplay
 from aisafe.formats.compose import BadCompose, NotKnown, Project, open_project
 from aisafe.formats.composecommand import ComposeCommand
 from aisafe.formats.composefiles import Missing
 from aisafe.formats.dockerrun import subcommand
+from aisafe.formats.ports import parse_published
 from aisafe.model import Effect, EffectKind
 
 _LIFE: Final = {"start": "start", "stop": "stop", "kill": "stop", "restart": "restart", "rm": "remove",
@@ -75,6 +76,8 @@ def engine(scene: Scene, words: Sequence[Word]) -> Ran:
         return _kube(scene, store, *kube)
     if verb == "system" and rest[:1] == ["prune"]:
         return _pruned(scene, store, "system", volumes="--volumes" in rest)
+    if scene.name == "docker" and verb in ("swarm", "stack", "service") and rest[:1] and rest[0] not in _QUIET:
+        return _swarm(scene, verb, rest[0], rest[1:])
     if verb in ("login", "logout"):
         path = "~/.docker/config.json" if scene.name == "docker" else "/run/containers/0/auth.json"
         return Ran(effects=scene.host.files.disturb(scene.call, scene.path(path), "the credentials"))
@@ -226,6 +229,42 @@ def _kube(
         return Ran(opaque=f"{scene.name} plays {path or 'a file'}, which is known only in the run")
     effects = play(scene.call, store, text, publish=publish, networks=networks, state="absent" if down else "started")
     return Ran(effects=effects)
+
+
+def _swarm(scene: Scene, group: str, verb: str, rest: list[str]) -> Ran:
+    """``docker swarm init``, ``docker stack deploy`` and ``docker service create``, as their modules have them."""
+    given = dockerrun.options(rest)
+    names = given.words
+
+    def last(option: str) -> str | None:
+        return given.values[option][-1] if option in given.values else None
+
+    if group == "swarm" and verb in ("init", "leave"):
+        state = "present" if verb == "init" else "absent"
+        return through(scene, "community.docker.docker_swarm", {"state": state, "listen_addr": last("--listen-addr")})
+    if group == "stack" and verb in ("deploy", "up", "rm", "remove", "down") and names:
+        if verb not in ("deploy", "up"):
+            return through(scene, "community.docker.docker_stack", {"name": names[0], "state": "absent"})
+        files = [scene.path(file) for option in ("-c", "--compose-file") for file in given.values.get(option, ())]
+        return through(scene, "community.docker.docker_stack", {
+            "name": names[0], "compose": files, "prune": "--prune" in given.values})  # fmt: skip
+    if group == "service" and verb in ("rm", "remove") and names:
+        return through(scene, "community.docker.docker_swarm_service", {"name": names[0], "state": "absent"})
+    if group == "service" and verb == "create" and names and last("--name"):
+        ports = [_service_port(text) for option in ("-p", "--publish") for text in given.values.get(option, ())]
+        return through(scene, "community.docker.docker_swarm_service", {
+            "name": last("--name"), "image": names[0], "publish": ports, "command": names[1:]})  # fmt: skip
+    return Ran(opaque=f"docker {group} {verb} is not understood")
+
+
+def _service_port(text: str) -> dict[str, Any]:
+    """``8080:80/udp`` or ``published=8080,target=80,mode=host`` of ``docker service create``."""
+    if "=" in text:
+        fields = dict(part.partition("=")[::2] for part in text.split(","))
+        return {"published_port": fields.get("published"), "protocol": fields.get("protocol", "tcp"),
+                "mode": fields.get("mode", "ingress")}  # fmt: skip
+    (port, *_) = parse_published(text)
+    return {"published_port": port.host_port, "protocol": port.protocol}
 
 
 def _changed(scene: Scene, store: ContainerStore, verb: str, rest: list[str]) -> Ran:

@@ -8,6 +8,7 @@ from typing import Any
 from aisafe.effects.api import Call
 from aisafe.effects.obstacles import bar
 from aisafe.effects.programs import Ran, Scene, program, split_options, texts, through
+from aisafe.effects.programs_elsewhere import firewall_cmd, ufw
 from aisafe.effects.shell import Word
 from aisafe.model import Action, Effect
 
@@ -96,6 +97,15 @@ def firewall(scene: Scene, words: Sequence[Word]) -> Ran:
     text = " ".join([scene.name, *texts(words)])
     scene.host.firewall.command(scene.call, [scene.name, *texts(words)])
     removing = any(word.text in ("-D", "-F", "-X", "delete", "flush", "disable", "reset") for word in words)
+    simple = (
+        ufw(scene, words)
+        if scene.name == "ufw"
+        else firewall_cmd(scene, words)
+        if scene.name == "firewall-cmd"
+        else None
+    )
+    if simple is not None:
+        return simple
     return Ran(effects=(scene.effect("firewall", "remove" if removing else "change", text),))
 
 

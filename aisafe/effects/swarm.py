@@ -16,9 +16,12 @@ from aisafe.effects.compose import refused, texts
 from aisafe.effects.containers import other_engine
 from aisafe.effects.predicted import PredictedHost, changed
 from aisafe.formats.compose import BadCompose, Files, NotKnown, Project, open_definition, open_project
+from aisafe.formats.ports import PortSpec
 from aisafe.model import Action, Effect, Holder, Socket, SwarmService, is_unknown
+from aisafe.model.host import Protocol
 
 ENGINE_UNIT = "docker.service"
+SWARM = "swarm"
 GOSSIP = 7946
 """Port of the nodes' gossip, TCP and UDP (Docker manual, "Getting started with Swarm mode", open ports)."""
 _ADDRESSES = ("advertise_addr", "listen_addr", "data_path_addr", "data_path_port")
@@ -118,7 +121,7 @@ def docker_swarm_service(call: Call, host: PredictedHost, args: Arguments) -> Re
         return _done(_remove(call, host, swarm, [name]))
     if not swarm.manager and not (host.containers.blind or host.unforeseen):
         return Result(changed=False, failed="Error inspecting service: This node is not a swarm manager.")
-    sockets, known = _published(args)
+    sockets, known = _published(args, host)
     wanted = SwarmService(name=name, image=args.need("image"), sockets=sockets)
     given = [key for key in call.args if call.args[key] is not None and key not in (*_COMPARED, *_NO_CONFIGURATION)]
     compare_ports = args.given("publish")
@@ -126,22 +129,25 @@ def docker_swarm_service(call: Call, host: PredictedHost, args: Arguments) -> Re
                          force=args.flag("force_update")))  # fmt: skip
 
 
-def _published(args: Arguments) -> tuple[tuple[Socket, ...], bool]:
-    """Ports of ``publish``: ingress is held by dockerd for both families, so is mode host without an address."""
-    found = []
+def _published(args: Arguments, host: PredictedHost) -> tuple[tuple[Socket, ...], bool]:
     if args.unknown("publish"):
         return (), False
-    for item in args.raw("publish") or ():
-        port = item.get("published_port") if isinstance(item, Mapping) else None
-        if port:
-            found.append(
-                Socket(
-                    protocol="udp" if item.get("protocol") == "udp" else "tcp",
-                    address=IPv6Address("::"),
-                    port=int(port),
-                )
-            )
-    return tuple(found), True
+    ports = [item for item in args.raw("publish") or () if isinstance(item, Mapping) and item.get("published_port")]
+    found = [
+        _sockets("udp" if item.get("protocol") == "udp" else "tcp", int(item["published_port"]),
+                 alone=item.get("mode") == "host", host=host)
+        for item in ports
+    ]  # fmt: skip
+    return tuple(socket for sockets in found for socket in sockets), True
+
+
+def _sockets(protocol: Protocol, port: int, *, alone: bool, host: PredictedHost) -> tuple[Socket, ...]:
+    """The sockets of one published port: dockerd holds an ingress port for both families; one of mode ``host``
+    (``alone``) is published as that of any container."""
+    if not alone:
+        return (Socket(protocol=protocol, address=IPv6Address("::"), port=port),)
+    spec = PortSpec(container_port=port, host_port=port, protocol=protocol)
+    return tuple(item.socket for item in spec.published(ipv6=host.containers.ipv6()))
 
 
 @understood("community.docker.docker_stack", kind="container")
@@ -158,9 +164,13 @@ def docker_stack(call: Call, host: PredictedHost, args: Arguments) -> Result:
     except (NotKnown, BadCompose) as error:
         return refused(host, error)
     wanted = [
-        SwarmService(name=f"{name}_{key}", image=order.image, sockets=tuple(dict.fromkeys(
-            Socket(protocol=port.protocol, address=IPv6Address("::"), port=port.host_port)
-            for port in order.ports if port.host_port)))
+        SwarmService(
+            name=f"{name}_{key}", image=order.image,
+            sockets=tuple(dict.fromkeys(
+                socket for port in order.ports if port.host_port
+                for socket in _sockets(port.protocol, port.host_port, alone=port.alone, host=host)
+            )),
+        )
         for key, order in orders.items()
     ]  # fmt: skip
     known = not project.problems
@@ -224,7 +234,7 @@ def _deploy(
         effects.append(Effect(
             kind="container", action="create" if there is None else "change", name=service.name, task=call.task,
             certainty="possible" if why else "certain", why=why, detail=detail, holder=holder, binds=service.sockets,
-            sockets_known=known, reversible=False,
+            sockets_known=known, reversible=False, engine=SWARM,
         ))  # fmt: skip
     return tuple(effects)
 
@@ -238,7 +248,7 @@ def _remove(call: Call, host: PredictedHost, swarm: Swarm, names: Iterable[str])
         holder = Holder(kind="container", name=name)
         effects.append(Effect(
             kind="container", action="remove", name=name, task=call.task, certainty="possible" if why else "certain",
-            why=why, holder=holder, frees=(holder,), reversible=False, detail="a service of the swarm",
+            why=why, holder=holder, frees=(holder,), reversible=False, engine=SWARM, detail="a service of the swarm",
         ))  # fmt: skip
     return tuple(effects)
 

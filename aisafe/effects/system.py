@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from aisafe.effects.api import Call, Result
-from aisafe.effects.arguments import Arguments, as_text
+from aisafe.effects.arguments import Arguments, BadArgument, as_text
 from aisafe.effects.attributes import fresh, home, remote_path, understood
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
@@ -116,7 +116,12 @@ def debconf(call: Call, host: PredictedHost, args: Arguments) -> Result:
 
 @understood("community.general.locale_gen", kind="file")
 def locale_gen(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    text = host.file("/etc/locale.gen", follow=True).text or ""
+    places = [host.file(path, follow=True) for path in ("/etc/locale.gen", "/var/lib/locales/supported.d")]
+    if all(place.exists is False for place in places) and not host.unforeseen:
+        raise BadArgument(
+            '/var/lib/locales/supported.d and /etc/locale.gen are missing. Is the package "locales" installed?'
+        )
+    text = places[0].text or ""
     names = args.words("name")
     active = [re.match(r"\s*([^#\s]\S*)", line) for line in text.splitlines()]
     there = {found[1] for found in active if found}

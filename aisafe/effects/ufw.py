@@ -17,7 +17,7 @@ from aisafe.effects.attributes import understood
 from aisafe.effects.packages import blind, installed_version
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
-from aisafe.model import Action, Effect, Unknown
+from aisafe.model import Action, Effect
 
 CONFIG, DEFAULTS = "/etc/ufw/ufw.conf", "/etc/default/ufw"
 RULES = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
@@ -47,10 +47,12 @@ def ufw(call: Call, host: PredictedHost, args: Arguments) -> Result:
     absent = host.file("/usr/sbin/ufw", follow=True).exists is False and installed_version(host, "ufw") is None
     if absent and not blind(host) and not host.unforeseen:
         raise BadArgument('Failed to find required executable "ufw"')
-    effects: tuple[Effect, ...] = ()
-    for part in (_state, _default, _rule, _logging):
-        effects += tuple(part(call, host, args))
-    return Result(effects=effects, changed=changed_by(effects))
+    quiet = enabled(host) is False  # 'ufw status' of a firewall that is off tells neither policies nor logging
+    told = (*_state(call, host, args), *_rule(call, host, args))
+    aside = (*_default(call, host, args), *_logging(call, host, args))
+    if quiet and args.given("logging"):
+        return Result(effects=(*told, *aside), changed=True)  # the module takes that for a change
+    return Result(effects=(*told, *aside), changed=changed_by(told if quiet else (*told, *aside)))
 
 
 def _effect(
@@ -105,9 +107,19 @@ def _state(call: Call, host: PredictedHost, args: Arguments) -> Iterator[Effect]
         yield from _set(call, host, CONFIG, "ENABLED", "no")
         host.memory["ufw"] = {4: {}, 6: {}}
         for path in RULES.values():
-            yield from host.files.disturb(call, path, "the rules that ufw starts with")
+            yield rewritten(call, host, path, "")
     elif state is not None:
         raise BadArgument(f"value of state must be one of: enabled, disabled, reloaded, reset, got: {state}")
+
+
+def rewritten(call: Call, host: PredictedHost, path: str, why: str) -> Effect:
+    """The tool writes its rules anew in its own words. The file is left as it was for those who read the rules of the live host
+    from it: what the run changes of them is kept by their meaning."""
+    action: Action = "create" if host.file(path, follow=True).exists is False else "change"
+    return Effect(
+        kind="file", action=action, name=path, task=call.task, certainty="possible" if why else "certain", why=why,
+        detail="the rules in the tool's own words", paths=(path,),
+    )  # fmt: skip
 
 
 def _default(call: Call, host: PredictedHost, args: Arguments) -> Iterator[Effect]:
@@ -167,10 +179,7 @@ def _rule(call: Call, host: PredictedHost, args: Arguments) -> Iterator[Effect]:
     yield _effect(call, _command(args, verdict, delete=delete), action="remove" if delete else "create", why=unsure,
                   detail="" if enabled(host) else "ufw is not enabled at this moment", paths=tuple(RULES.values()))  # fmt: skip
     for family in _families(host, args):
-        if unsure:
-            yield from host.files.disturb(call, RULES[family], unsure)
-        else:
-            yield from host.put(call, RULES[family], content=Unknown("the rules as ufw writes them"))
+        yield rewritten(call, host, RULES[family], unsure)
 
 
 def _families(host: PredictedHost, args: Arguments) -> tuple[int, ...]:

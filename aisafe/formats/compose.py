@@ -123,7 +123,10 @@ class Project:
 
 
 def project_name(directory: str) -> str:
-    """The default project name: the base name of the directory, lower case, only letters, digits, ``-`` and ``_``."""
+    """The default project name: the base name of the directory, lower case, only letters, digits, ``-`` and ``_``.
+
+    docker-compose 1 makes every name one of these; Compose 2 refuses a given name that is none.
+    """
     base = directory.rstrip("/").rpartition("/")[2]
     return re.sub(r"^[_-]+", "", re.sub(r"[^a-z0-9_-]", "", base.lower()))
 
@@ -161,8 +164,10 @@ def _project(model: Model, *, name: str, profiles: Iterable[str], separator: str
         for key, item in (data.get("services") or {}).items()
     }
     chosen = name or model.environment.get("COMPOSE_PROJECT_NAME") or str(data.get("name") or "")
+    if separator == "-" and chosen != project_name(chosen):
+        raise BadCompose(f"invalid project name {chosen!r}: lower case letters, digits, '-' and '_' alone are allowed")
     return Project(
-        name=chosen or project_name(model.directory), directory=model.directory, services=services,
+        name=project_name(chosen or model.directory), directory=model.directory, services=services,
         networks=_names(data.get("networks")), volumes=_names(data.get("volumes")), profiles=frozenset(profiles),
         external=frozenset((*_external(data.get("networks")), *_external(data.get("volumes")))),
         environment=model.environment, read=model.read, problems=tuple(dict.fromkeys(problems)), separator=separator,
@@ -260,7 +265,8 @@ def _port(item: Any) -> tuple[PortSpec, ...]:
     return (
         PortSpec(
             container_port=target, host_port=published[0] if len(published) == 1 else None,
-            address=address_of(str(item.get("host_ip") or "")), protocol=cast("Protocol", protocol),
+            address=address_of(str(item.get("host_ip") or "")), alone=item.get("mode") == "host",
+            protocol=cast("Protocol", protocol),
         ),
     )  # fmt: skip
 

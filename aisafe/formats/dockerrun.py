@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,6 +114,28 @@ def parse(argv: tuple[str, ...]) -> ContainerOrder | None:
     if words[:1] == ["--"]:
         words.pop(0)
     return _order(given, words, only_create=found[0] == "create")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options before the first operand, each with its values (``true`` for a switch), and the operands."""
+
+    values: Mapping[str, list[str]]
+    words: list[str]
+
+
+_SERVICE_SWITCHES: Final = _SWITCHES | {"--with-registry-auth", "--prune", "--force", "--autolock", "--force-new-cluster",
+                                        "--no-resolve-image"}  # fmt: skip
+
+
+def options(words: Sequence[str]) -> Options:
+    """Those of ``docker service``, ``stack`` and ``swarm``."""
+    rest = list(words)
+    given: dict[str, list[str]] = {}
+    while rest and rest[0].startswith("-"):
+        name, value = _option(rest, _SERVICE_SWITCHES)
+        given.setdefault(name, []).append(value)
+    return Options(values=given, words=rest)
 
 
 _ALIASES: Final = {

@@ -163,22 +163,6 @@ def iptables_table(chains: Mapping[str, Sequence[str]], *, name: str) -> PacketF
     return PacketFilter(name=name, policy=policy, chains=found, families=(4,) if name == "iptables" else (6,))
 
 
-def iptables_told(lines: Iterable[str], *, name: str) -> PacketFilter:
-    """The table ``filter`` of lines such as ``-t filter -P INPUT DROP`` and ``-t filter -A INPUT …``, as the agent tells them."""
-    chains: dict[str, list[str]] = {}
-    heads: dict[str, str] = {}
-    for line in lines:
-        if not line.startswith("-t filter "):
-            continue
-        words = line.split()
-        if words[2] == "-P":
-            heads[words[3]] = " ".join(words[3:5])
-            chains.setdefault(heads[words[3]], [])
-        elif words[2] == "-A":
-            chains.setdefault(heads.get(words[3], f"{words[3]} -"), []).append(line.removeprefix("-t filter "))
-    return iptables_table(chains, name=name)
-
-
 def iptables_save(text: str, *, name: str) -> PacketFilter:
     """The table ``filter`` of what iptables-save writes and iptables-restore reads."""
     chains: dict[str, list[str]] = {}

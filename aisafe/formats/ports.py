@@ -19,12 +19,16 @@ _LOCAL: Final[dict[str, Address]] = {"localhost": IPv4Address("127.0.0.1"), "ip6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortSpec:
-    """One published port. ``host_port`` None: the engine chooses one. ``address`` None: all addresses of the host."""
+    """One published port. ``host_port`` None: the engine chooses one. ``address`` None: all addresses of the host.
+
+    ``alone``: in a Swarm, published by each task itself (mode host), not by the ingress network.
+    """
 
     container_port: int
     host_port: int | None = None
     address: Address | None = None
     protocol: Protocol = "tcp"
+    alone: bool = False
 
     def published(self, *, ipv6: bool = True) -> tuple[PublishedPort, ...]:
         """The sockets that the engine opens: one a family when no address is given, none for a port of its choice.

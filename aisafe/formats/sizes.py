@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgtp]?)(?:i?b)?", re.IGNORECASE)
+
+
+_HEAP = re.compile(r"(?:^|\s)-Xmx(\d+[kmgt]?)(?=\s|$)", re.IGNORECASE)
+
+
+def heap_of(texts: Iterable[str]) -> int | None:
+    """Bytes of the largest heap that a Java program is told to take, the last ``-Xmx`` of all (java(1)); None without one."""
+    found = [size for text in texts for size in _HEAP.findall(text)]
+    return size_of(found[-1]) if found else None
 
 
 def size_of(text: str | int | None) -> int | None:

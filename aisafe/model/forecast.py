@@ -31,6 +31,7 @@ class Effect:
     (``ListenStream 9090 from --web.listen-address``), free of secrets. ``paths``: files and directories the effect touches,
     absolute, for the snapshot; empty with kind command means: anywhere. ``elsewhere``: what changes is not of this host's
     files and units (a database, a cluster, a mailbox), so that nothing else on the host follows from it.
+    ``engine``: docker, podman or swarm, whose container it is; '' for other kinds.
     """
 
     kind: EffectKind
@@ -48,6 +49,7 @@ class Effect:
     sockets_known: bool = True
     paths: tuple[str, ...] = ()
     elsewhere: bool = False
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,24 @@ class Asked:
     in_sight: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A Kubernetes object that the run gives to a cluster (``given``) or writes into a file.
+
+    ``where``: the file on the host, or the argument it came from. ``document``: the object as JSON, every text hidden but
+    apiVersion, kind, name and namespace; '' where it could not be read, ``unread`` says why. ``strict``: unknown fields are
+    refused when it is given (kubectl's --validate).
+    """
+
+    task: TaskRef
+    where: str
+    given: bool
+    document: str = ""
+    unread: str = ""
+    strict: bool = False
+    certainty: Certainty = "certain"
+
+
 NeedKind = Literal["unit", "container", "network", "path", "socket"]
 
 
@@ -216,6 +236,7 @@ class HostForecast:
     directories: tuple[Directory, ...] = ()
     marks: tuple[TaskMark, ...] = ()
     asked: tuple[Asked, ...] = ()
+    manifests: tuple[Manifest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

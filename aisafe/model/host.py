@@ -72,10 +72,10 @@ class Listener:
 class Unit:
     """A systemd unit as systemd.unit(5) and ``systemctl show`` describe it.
 
-    ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
-    ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
-    hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
-    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``), ``ipv6_only``: its
+        ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
+        ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
+        hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
+        ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``), ``ipv6_only``: its
     BindIPv6Only=. ``triggers``/``triggered_by``: socket, path and timer relations. ``working_directory``:
     WorkingDirectory=, '' where there is none. ``requires``: units with which it stops (Requires=, BindsTo=, PartOf=).
     ``directories``: WorkingDirectory= and those of StateDirectory=, absolute.
@@ -283,14 +283,26 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PacketTables:
+    """The kernel's packet filter. ``iptables``: of ``iptables`` and ``ip6tables``, the table filter: "CHAIN POLICY" -> its rules
+    as iptables-save(8) writes them. ``rules``: of both tools that are there, all tables, a line a rule or policy: ``-t filter
+    -P INPUT DROP``. ``zones``: as ``firewall-cmd --list-all-zones`` tells them, () where firewalld does not run. ``nft``: "family
+    name" -> the text of every other table (nft(8))."""
+
+    iptables: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    zones: tuple[str, ...] = ()
+    nft: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
     ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
-    ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
-    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
-    missing (``rsync``, ``systemd``…).
-    ``login``: how we are in, None where that is not by SSH.
+    ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
+    missing (``rsync``, ``systemd``…). ``login``: how we are in, None where that is not by SSH. ``packet_filter`` None: it
+    could not be read.
     """
 
     host: str
@@ -315,8 +327,8 @@ class HostState:
     spaces: tuple[Space, ...] = ()
     memory_total: int | None = None
     swap_total: int | None = None
-    firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
     login: Login | None = None
+    packet_filter: PacketTables | None = None
     blind_spots: tuple[BlindSpot, ...] = ()

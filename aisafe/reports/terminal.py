@@ -264,7 +264,8 @@ def _closing(view: View) -> RenderableType:
         line.append(f"Modules without a model: {clean(', '.join(missing))}. ", "yellow")
     if effects:
         undone = sum(effect.reversible for effect in effects)
-        line.append(f"Can be undone: {undone} of {_plural(len(effects), 'effect')}. ")
+        share = 100 * undone // len(effects)
+        line.append(f"Can be undone: {undone} of {_plural(len(effects), 'effect')} ({share} %). ")
     if not view.forecast.complete:
         line.append("The forecast ends before the play does.", "red")
     code = f" (exit code {view.exit_code})" if view.outcome is not None or view.exit_code else ""

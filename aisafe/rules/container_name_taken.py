@@ -38,7 +38,7 @@ def container_name_taken(case: Case) -> Iterator[Finding]:
         if effect.action == "remove" and effect.certainty == "certain":
             removed.add(effect.name)
         there = case.before.containers.get(effect.name)
-        if there is None or effect.name in removed:
+        if there is None or effect.name in removed or there.engine != (effect.engine or "docker"):
             continue
         if effect.action == "create":
             yield _refused(case, effect, there)
@@ -59,7 +59,7 @@ def _refused(case: Case, effect: Effect, there: Container) -> Finding:
         "the engine refuses it.",
         when="now", task=effect.task, parties=_parties(effect, there), evidence=(f"container {there.name} is {there.id[:12]}",),
         fix="Remove the old one first, or let docker_container make it, which replaces it when it differs.",
-        yaml=remove_container(effect.name),
+        yaml=remove_container(effect.name, case.before),
     )  # fmt: skip
 
 

@@ -39,12 +39,13 @@ def container_not_running(case: Case) -> Iterator[Finding]:
             continue
         if service.by_run and service.active and (wrong := _wrong(case, service)):
             last = container_of(case.after[-1], service.holder)
+            look = f"{last.engine if last else 'docker'} logs {service.holder.name}"
             yield case.find(
                 f"Container {service.holder.name} is not well: {wrong}.",
                 task=service.task,
                 parties=(Party(kind="container", name=service.holder.name, live=False, task=service.task),),
                 evidence=(_seen(last),) if last else (),
-                fix=f"See why: docker logs {service.holder.name}, while it is there: a roll-back takes it away.",
+                fix=f"See why: {look}, while it is there: a roll-back takes it away.",
             )
 
 

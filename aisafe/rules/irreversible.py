@@ -31,8 +31,10 @@ def irreversible(case: Case) -> Iterator[Finding]:
         f"{effect.task}: {effect.action} {effect.kind} {effect.name}" + (f" ({effect.why})" if effect.why else ""): None
         for effect in effects
     }
+    total = len(case.forecast.effects)
+    share = 100 * (total - len(effects)) // total
     yield case.find(
-        f"{len(lines)} of {len(case.forecast.effects)} effects cannot be undone by a roll-back.",
+        f"{len(effects)} of {total} effects cannot be undone by a roll-back; {share} % can.",
         task=effects[0].task,
         evidence=tuple(lines),
         fix="Save what they destroy or tell beforehand, or take them into a run of their own.",

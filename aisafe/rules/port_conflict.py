@@ -71,7 +71,10 @@ def _message(clash: Clash, newcomer: Entry, resident: Entry) -> str:
         why = [item.effect.why for item in (newcomer, resident) if item.effect and item.effect.why]
         text += f" It depends on {why[0]}." if why else ""
     if newcomer.holder and newcomer.holder.kind == "container":
-        return f"{text} Docker would leave the container behind as 'Created'."
+        engine = newcomer.effect.engine if newcomer.effect else ""
+        if engine == "swarm":
+            return f"{text} The swarm would try to start its task again and again."
+        return f"{text} {engine.capitalize() or 'Docker'} would leave the container behind as 'Created'."
     return f"{text} systemctl may report success while the service dies on 'Address already in use'."
 
 

@@ -40,6 +40,9 @@ _BRINGS: Mapping[str, tuple[str, str, bool]] = {
 }
 
 
+_MANIFESTS = ("kubernetes.core.k8s", "community.kubernetes.k8s", "community.general.k8s", "community.okd.k8s")
+
+
 class MissingSource(Exception):
     """The source is not on the controller. ``name``: as the task has it."""
 
@@ -68,6 +71,8 @@ def bring(
 
     Raises MissingSource and BrokenTemplate.
     """
+    if short in _MANIFESTS:
+        return _manifests(task, args, task_vars=task_vars, templar=templar, read=read)
     if short not in _BRINGS:
         return None
     directory, key, remote_default = _BRINGS[short]
@@ -94,6 +99,31 @@ def bring(
     if os.path.isdir(path):
         return tuple(_tree(task, path, read, flat=short == "assemble"))
     return (_file(task, path, "", read),)
+
+
+def _manifests(
+    task: Any, args: Mapping[str, Any], *, task_vars: Mapping[str, Any], templar: Any, read: Callable[[str], None]
+) -> Source:
+    """``template`` (a path, a mapping with one, or a list of either) is rendered; ``src`` may lie on the host instead
+    (kubernetes.core, plugins/action/k8s_info.py)."""
+    wanted, src = args.get("template"), args.get("src")
+    if isinstance(wanted, Unknown) or is_unknown(wanted):
+        return wanted if isinstance(wanted, Unknown) else Unknown("the names of the templates")
+    found: list[SourceFile] = []
+    for item in wanted if isinstance(wanted, list) else [wanted] if wanted else []:
+        given = dict(item) if isinstance(item, Mapping) else {"path": item}
+        name = str(given.pop("path", ""))
+        path = _find(task, "templates", name)
+        rendered = _rendered(task, path, args={"src": name, **given}, task_vars=task_vars, templar=templar, read=read)
+        content = rendered[0].content if isinstance(rendered, tuple) else rendered or Unknown(f"the template {name}")
+        found.append(SourceFile(name=name, content=content))
+    if found or not isinstance(src, str) or "://" in src:
+        return tuple(found) or None
+    try:
+        path = _find(task, "files", src)
+    except MissingSource:
+        return None
+    return None if os.path.isdir(path) else (_file(task, path, src, read),)
 
 
 def _find(task: Any, directory: str, name: str) -> str:

@@ -105,6 +105,30 @@ def test_a_container() -> None:
     assert found.in_sight == ("--token",)
 
 
+@pytest.mark.parametrize(
+    "path", ["/srv/conf.d:/etc/nginx/conf.d", "/srv/example.org:/var/www/example.org", "/srv/.ssh:/root/.ssh"]
+)
+def test_a_directory_with_a_dot_in_its_name_is_no_file(path: str) -> None:
+    host = debian()
+    run(host, "community.docker.docker_container", {"name": "web", "image": "nginx:1.27", "volumes": [path]})
+    assert [item.fatal for item in asked(host)["web"].absent] == [False]
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [
+        ({"command": ["java", "-Xms1g", "-Xmx4g", "-jar", "x.jar"]}, 4 << 30),
+        ({"env": {"JAVA_OPTS": "-Dx=1 -Xmx512m"}}, 512 << 20),
+        ({"env": {"JAVA_OPTS": "-Xmx4g"}, "memory": "1g"}, 1 << 30),  # the container's own limit is what counts
+        ({"command": ["java", "-jar", "x.jar"]}, None),
+    ],
+)
+def test_the_heap_of_a_java_program(given: dict[str, Any], limit: int | None) -> None:
+    host = debian()
+    run(host, "community.docker.docker_container", {"name": "x", "image": "x:1", **given})
+    assert asked(host)["x"].memory_limit == limit
+
+
 def test_an_image_that_is_there() -> None:
     host = debian(images=(Image(id="sha256:1", tags=("prom/prometheus:latest",)),))
     run(host, "community.docker.docker_container", CONTAINER)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aisafe.effects.predicted import PredictedHost
-from aisafe.model import Access, Coverage, Holder, Listener, Login, Socket, Unit, Unknown, User
+from aisafe.model import Access, Coverage, Holder, Listener, Login, PacketTables, Socket, Unit, Unknown, User
 from tests.effects.scenes import ROOT, predicted, regular, run
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIKh9nB4Y2bLKtqV4m9W4C1FZx0a3y6g7n8q9r0s1t2u3"
@@ -34,7 +34,7 @@ def host(*, method: str = "publickey", **given: Any) -> PredictedHost:
         FILES, directories=("/etc/ssh/sshd_config.d", "/etc/sudoers.d", "/root", "/tmp"),
         users={"root": ROOT, "ann": ANN}, groups={"root": 0, "sudo": 27, "ann": 1000}, units={"ssh.service": SSH},
         listeners=(Listener(socket=SOCKET, holder=Holder(kind="unit", name="ssh.service")),),
-        packages={"sudo": "1", "openssh-server": "9"}, login=login, **given,
+        packages={"sudo": "1", "openssh-server": "9"}, login=login, packet_filter=PacketTables(), **given,
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_no_log_hides_what_is_named() -> None:
         ("community.mysql.mysql_query", {"query": ["SHOW TABLES", "select 1"]}),
         ("community.hashi_vault.vault_kv2_get", {"path": "x"}),
         ("community.general.redis_info", {}),
-        ("some.where.thing_info", {}),
+        ("hitachivantara.vspone_block.vsp.hv_ldev_facts", {}),
     ],
 )
 def test_what_only_looks(module: str, args: dict[str, Any]) -> None:
@@ -73,6 +73,7 @@ def test_facts_of_others_are_not_known_and_not_absent() -> None:
 def test_a_module_beside_the_playbook_is_never_taken_for_one_of_a_collection() -> None:
     assert model_of("local.library.thing_info") is None
     assert model_of("local.library.slack") is None
+    assert model_of("acme.tools.thing_info") is None
 
 
 def test_a_module_without_a_model_may_set_facts() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from aisafe.effects.predicted import PredictedHost
-from aisafe.model import Unit
+from aisafe.model import PacketTables, Unit
 from tests.effects.living import living
 from tests.effects.scenes import run
 
@@ -27,7 +27,10 @@ def live(*, running: bool = True, **more: Any) -> PredictedHost:
     files = {"/etc/firewalld/firewalld.conf": b"DefaultZone=public\n", "/etc/firewalld/zones/public.xml": ZONE}
     daemon = DAEMON if running else Unit(name="firewalld.service", unit_file_state="disabled")
     return living(
-        daemon, files={**files, **more.pop("files", {})}, firewall={"firewalld": RUNTIME} if running else {}, **more
+        daemon,
+        files={**files, **more.pop("files", {})},
+        packet_filter=PacketTables(zones=RUNTIME) if running else PacketTables(),
+        **more,
     )
 
 

@@ -3,22 +3,25 @@ from __future__ import annotations
 from typing import Any
 
 from aisafe.effects.iptables import known
+from aisafe.model import PacketTables
 from tests.effects.scenes import predicted, run
 
 SSH = {"chain": "INPUT", "protocol": "tcp", "destination_port": "22", "jump": "ACCEPT"}
-LIVE = {
-    "iptables": (
-        "-t filter -P INPUT ACCEPT",
-        "-t filter -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
-        '-t filter -A INPUT -s 10.0.0.5/32 -p tcp -m multiport --dports 80,443 -m comment --comment "web in" -j ACCEPT',
-        "-t filter -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-        "-t filter -A INPUT -j REJECT --reject-with icmp-port-unreachable",
-    )
-}
+LIVE = PacketTables(
+    rules={
+        "iptables": (
+            "-t filter -P INPUT ACCEPT",
+            "-t filter -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+            '-t filter -A INPUT -s 10.0.0.5/32 -p tcp -m multiport --dports 80,443 -m comment --comment "web in" -j ACCEPT',
+            "-t filter -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "-t filter -A INPUT -j REJECT --reject-with icmp-port-unreachable",
+        )
+    }
+)
 
 
 def iptables(args: dict[str, Any], **state: Any) -> list[tuple[str, str]]:
-    host = predicted(**{"firewall": LIVE, **state})
+    host = predicted(**{"packet_filter": LIVE, **state})
     return [(one.name, one.certainty) for one in run(host, "iptables", args).effects]
 
 
@@ -51,14 +54,14 @@ def test_a_rule_that_looks_alike_is_not_certainly_another() -> None:
 
 
 def test_without_a_look_at_the_host_every_rule_is_possible() -> None:
-    assert [certainty for _, certainty in iptables(SSH, firewall={})] == ["possible"]
+    assert [certainty for _, certainty in iptables(SSH, packet_filter=None)] == ["possible"]
     assert [certainty for _, certainty in iptables({**SSH, "ip_version": "both"})] == [
         "possible"
     ]  # ip6tables was not seen
 
 
 def test_the_run_remembers_its_own_rules() -> None:
-    host = predicted(firewall=LIVE)
+    host = predicted(packet_filter=LIVE)
     args = {**SSH, "destination_port": "8080"}
     assert run(host, "iptables", args).changed is True
     assert run(host, "iptables", args).changed is False
@@ -70,14 +73,22 @@ def test_the_run_remembers_its_own_rules() -> None:
 def test_one_rule_in_two_spellings() -> None:
     lines = ["-t nat -A POSTROUTING -s 10.8.0.0/24 -o eth0 -j MASQUERADE"]
     assert known(lines, "-t nat -A POSTROUTING -o eth0 -s 10.8.0.0/255.255.255.0 -j MASQUERADE") is True
-    assert known(lines, "-t nat -A POSTROUTING -o eth1 -s 10.8.0.0/24 -j MASQUERADE") is None
+    assert known(lines, "-t nat -A POSTROUTING -o eth1 -s 10.8.0.0/24 -j MASQUERADE") is False
+    assert known(lines, "-t nat -A POSTROUTING -o eth0 -s vpn.example.org -j MASQUERADE") is None
+    assert known(lines, "-t nat -A POSTROUTING -o eth0 -s 10.8.0.0/24 -m limit --limit 1/s -j MASQUERADE") is None
     assert known(lines, "-t filter -A INPUT -j DROP") is False
+    lines = ["-t filter -A INPUT -p icmp -m icmp --icmp-type 8 -m limit --limit 5/sec -j ACCEPT",
+             '-t filter -A INPUT -p tcp -m tcp --dport 7 -j LOG --log-prefix "IN: " --log-level 6']  # fmt: skip
+    assert (
+        known(lines, "-t filter -A INPUT -p icmp -j ACCEPT -m limit --limit 5/second --icmp-type echo-request") is True
+    )
+    assert known(lines, "-t filter -A INPUT -p tcp -j LOG --log-prefix 'IN: ' --log-level info --dport 7") is True
 
 
 def test_saved_rules_in_the_place_of_the_present_ones() -> None:
     host = predicted(
         {"/etc/iptables.rules": b"*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"},
-        firewall=LIVE,
+        packet_filter=LIVE,
     )
     args = {"state": "restored", "path": "/etc/iptables.rules"}
     assert run(host, "community.general.iptables_state", args).effects[0].name == "iptables-restore /etc/iptables.rules"

@@ -138,6 +138,11 @@ def test_quadlet_state_writes_the_file_once() -> None:
     assert good(podman(host, **args, memory="1g")).changed is None
 
 
+def test_a_name_that_docker_has_too() -> None:
+    host = host_with(container("web", image_id="x"), web(name="web (podman)"))
+    assert good(podman(host, **TASK)).changed is False
+
+
 def test_generate_systemd() -> None:
     host = host_with(web())
     result = good(podman(host, "generate_systemd", name="web", dest="/etc/systemd/system"))
@@ -155,7 +160,8 @@ def test_networks_volumes_images_and_credentials() -> None:
     assert brief(good(podman(host, "image", name="nginx", tag="1")).effects) == ["pull nginx:1"]
     login = good(podman(host, "login", registry="r", username="u", password="hush"))
     assert "hush" not in repr(login.effects)
-    assert good(podman(host, "container_info", name="web")).changed is False
+    assert good(podman(host, "container_info", name=["web"])).values == {"containers": []}
+    assert len(good(podman(host, "image_info", name=["busybox:1.36", "none:1"])).values["images"]) == 1
 
 
 def test_conmon_holds_the_port_for_its_container() -> None:

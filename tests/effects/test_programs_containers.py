@@ -118,6 +118,19 @@ def test_what_fails(text: str, fails: bool) -> None:
     assert bool(shell(host, text).failed) is fails
 
 
+def test_swarm_command_lines() -> None:
+    host = host_with(files={"/srv/s.yml": b"services: {a: {image: x, ports: ['81:80']}}"})
+    assert brief(good(shell(host, "docker swarm init --advertise-addr eth0")).effects) == [
+        "change docker.service [::]:2377/tcp [::]:7946/tcp [::]:7946/udp"]  # fmt: skip
+    assert brief(good(shell(host, "docker stack deploy --prune -c /srv/s.yml st")).effects) == [
+        "create st_a [::]:81/tcp"
+    ]
+    create = "docker service create -d --name w -p 82:80 --publish published=83,target=1,mode=host busybox:1.36 sleep 5"
+    assert brief(good(shell(host, create)).effects) == ["create w [::]:82/tcp 0.0.0.0:83/tcp"]
+    assert brief(good(shell(host, "docker service rm w && docker stack rm st")).effects) == ["remove w", "remove st_a"]
+    assert good(shell(host, "docker service ls")).effects == ()
+
+
 def test_renamed() -> None:
     host = host_with()
     good(shell(host, "docker run -d --name a -p 1:1 busybox:1.36"))

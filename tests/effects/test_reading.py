@@ -131,3 +131,8 @@ def test_looking_changes_nothing() -> None:
         assert run(host, module, args) == run(host, module, args)
         assert run(host, module, args).effects == ()
     assert os.sep == "/"
+
+
+def test_facts_that_are_not_looked_at_are_unknown_and_not_absent() -> None:
+    assert isinstance(run(predicted(), "mount_facts", {}).facts["mount_points"], Unknown)
+    assert run(predicted(), "setup", {}).untold

@@ -75,6 +75,15 @@ def test_stack() -> None:
         host, "stack", name="s", compose=["/srv/no.yml"]).failed == "Cannot find Compose file /srv/no.yml"  # fmt: skip
 
 
+def test_a_port_of_mode_host_is_published_by_the_task() -> None:
+    publish = [{"published_port": 8200, "target_port": 80, "mode": "host"}]
+    result = good(docker(manager(ipv6=False), "swarm_service", name="a", image="busybox:1.36", publish=publish))
+    assert brief(result.effects) == ["create a 0.0.0.0:8200/tcp"]
+    stack = {"services": {"a": {"image": "x", "ports": [{"target": 80, "published": 81, "mode": "host"}]}}}
+    result = good(docker(manager(ipv6=False), "stack", name="s", compose=[stack]))
+    assert brief(result.effects) == ["create s_a 0.0.0.0:81/tcp"]
+
+
 def test_what_the_swarm_keeps_is_possible() -> None:
     host = manager()
     secret = good(docker(host, "secret", name="s", data="hush"))

@@ -78,6 +78,14 @@ def test_ufw_that_the_run_installs_starts_with_no_rules() -> None:
     assert ufw(host, state="enabled") == ["enable ufw enable"]
 
 
+def test_what_the_module_reports_of_a_firewall_that_is_off() -> None:
+    host = live(**{"/etc/ufw/ufw.conf": b"ENABLED=no\nLOGLEVEL=low\n"})
+    result = run(host, "community.general.ufw", {"default": "allow"})
+    assert (result.changed, len(result.effects)) == (False, 2)
+    assert run(host, "community.general.ufw", {"logging": "low"}).changed is True
+    assert run(host, "community.general.ufw", {"rule": "allow", "port": "80"}).changed is True
+
+
 def test_rules_that_cannot_be_read() -> None:
     from aisafe.effects.api import LiveFile
 

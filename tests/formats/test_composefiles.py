@@ -50,6 +50,10 @@ def test_which_files() -> None:
 def test_project_name(more: dict[str, Any], name: str) -> None:
     assert project({"/srv/app/compose.yml": "name: from${X:-file}\nservices: {a: {image: x}}"}, **more).name == name
     assert one("services: {a: {image: x}}").name == "app"
+    texts = {"/srv/app/compose.yml": "services: {a: {image: x}}"}
+    with pytest.raises(BadCompose, match="invalid project name 'My-App'"):
+        project(texts, name="My-App")
+    assert open_project(Files(directory="/srv/app"), texts.get, name="My-App", separator="_").name == "my-app"
 
 
 def test_environment_goes_over_dotenv_and_named_files_replace_it() -> None:

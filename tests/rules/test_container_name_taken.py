@@ -16,6 +16,14 @@ ANEW = "made anew: image"
         (container("web"), [effect("create", "container web", certainty="possible")], "", [("error", "now")]),
         (container("web"), [effect("remove", "container web"), effect("create", "container web")], "", []),
         (container("other"), [effect("create", "container web")], "", []),
+        (container("web", engine="podman"), [effect("create", "container web", engine="docker")], "", []),
+        (
+            container("web", engine="podman"),
+            [effect("create", "container web", engine="podman")],
+            "",
+            [("error", "now")],
+        ),
+        (container("web"), [effect("create", "container web", engine="swarm")], "", []),
         (
             container("web", image="prom/prometheus:1"),
             [effect("change", "container web", detail=ANEW)],

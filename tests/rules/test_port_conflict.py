@@ -132,6 +132,17 @@ def test_an_unseen_holder_may_be_the_one_that_restarts() -> None:
     assert [item.severity for item in found("port-conflict", before, plan)] == ["warning"]
 
 
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [("podman", "Podman would leave the container"), ("swarm", "the swarm would try"), ("", "Docker")],
+)
+def test_the_message_names_the_engine(engine: str, words: str) -> None:
+    before = state(listens("tcp 0.0.0.0:80", "unit nginx.service"))
+    plan = forecast(effect("create", "container web", "tcp 0.0.0.0:80", engine=engine))
+    (finding,) = found("port-conflict", before, plan)
+    assert words.lower() in finding.message.lower()
+
+
 def test_the_story_names_everything() -> None:
     states, plan = story()
     (finding,) = found("port-conflict", states["web1"], plan)
