@@ -18,7 +18,7 @@ _VALUED = (
 
 
 @program(
-    "kubectl", "oc", "helm", "aws", "az", "gcloud", "gsutil", "terraform", "tofu", "openstack", "hcloud", "doctl", "vault",
+    "oc", "helm", "aws", "az", "gcloud", "gsutil", "terraform", "tofu", "openstack", "hcloud", "doctl", "vault",
     "etcdctl", "consul", "nomad", "rabbitmqctl", "redis-cli", "mongosh", "mongo", "createdb", "dropdb", "createuser", "dropuser",
     "pg_restore", "mysqladmin", "influx", "sendmail", "mail", "mailx",
 )  # fmt: skip
