@@ -12,7 +12,7 @@ help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
 	@echo "make test     all tests, real hosts included (a Docker engine is used, or installed on Debian and Ubuntu as root)"
 	@echo "make check    format, lint, types, import contracts and the fast tests"
-	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (half an hour)"
+	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
 	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"

@@ -11,7 +11,7 @@ from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import group_name, home, remote_path, understood
 from aisafe.effects.authorized import Keys, with_keys
-from aisafe.effects.door import bar
+from aisafe.effects.obstacles import bar
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Action, Effect, Unknown, User

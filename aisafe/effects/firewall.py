@@ -10,9 +10,10 @@ from typing import Any
 
 from aisafe.effects.api import Call
 from aisafe.effects.filetree import FileTree
+from aisafe.effects.firewallzones import Zones
 from aisafe.effects.unitstore import UnitStore
 from aisafe.formats import hostfirewall, packetfilter
-from aisafe.formats.hostfirewall import PUBLIC, UfwCommand, Zone
+from aisafe.formats.hostfirewall import UfwCommand, Zone
 from aisafe.model import Effect, HostState, TaskRef, is_unknown
 from aisafe.model.access import Firewall, PacketFilter, PacketRule
 
@@ -23,7 +24,6 @@ MODULES = {
 }
 _TABLES = ("iptables", "ip6tables")
 _SAVED = {"iptables": "/etc/iptables/rules.v4", "ip6tables": "/etc/iptables/rules.v6"}
-_FIREWALLD = ("/etc/firewalld", "/usr/lib/firewalld")
 
 
 class FirewallStore:
@@ -39,8 +39,7 @@ class FirewallStore:
         self._ufw: list[PacketRule] = []
         self._ufw_on = self._ufw_at_boot = False
         self._ufw_policy = "drop"
-        self._zones: tuple[dict[str, Zone], dict[str, Zone]] = ({}, {})  # at run time, permanent
-        self._default_zone = "public"
+        self._zones = Zones(files)
         self._doubts: dict[str, str] = {}
         self._tasks: dict[str, TaskRef] = {}
         self._read = False
@@ -52,7 +51,7 @@ class FirewallStore:
         ufw_on = self._ufw_on
         filters = [self._table(name, ufw=ufw_on) for name in _TABLES]
         if self._units.get("firewalld.service").unit.active:
-            filters.append(self._firewalld(self._zones[0]))
+            filters.append(self._firewalld(self._zones.now))
         return self._firewall([*filters, *self._nft])
 
     def boot(self) -> Firewall:
@@ -69,7 +68,7 @@ class FirewallStore:
             )
         filters = list(tables)
         if self._units.at_boot("firewalld.service"):
-            filters.append(self._firewalld(self._zones[1]))
+            filters.append(self._firewalld(self._zones.permanent))
         if self._units.at_boot("nftables.service"):
             filters += self._nft_file()
         return self._firewall(filters)
@@ -84,18 +83,20 @@ class FirewallStore:
     def _unseen(self) -> str:
         if self._state.packet_filter is not None:
             return ""
-        return next((spot.reason for spot in self._state.blind_spots if spot.kind in ("firewall", "host", "inventory")),
-                    "the host did not tell its packet filter")  # fmt: skip
+        return next(
+            (spot.reason for spot in self._state.blind_spots if spot.kind in ("firewall", "host", "inventory")),
+            "the host did not tell its packet filter",
+        )
 
     def _load(self) -> None:
         if self._read:
             return
         self._read = True
         seen = self._state.packet_filter
-        tables: Mapping[str, Mapping[str, tuple[str, ...]]] = seen.iptables if seen else {}
+        tables = seen.iptables if seen else {}
         for name in _TABLES:
-            chains = tables.get(name, {})
-            found = packetfilter.iptables_table(chains, name=name)
+            found = packetfilter.iptables_table(tables.get(name, {}), name=name)
+            chains = found.chains
             if any(head.startswith(("ufw-", "ufw6-")) for head in chains):
                 self._ufw_on = self._ufw_on or name == "iptables"
                 own = {chain: tuple(rule for rule in rules if not rule.target.startswith(("ufw-", "ufw6-")))
@@ -105,7 +106,7 @@ class FirewallStore:
         for text in (seen.nft if seen else {}).values():
             self._nft += packetfilter.nft_tables(text)
         self._load_ufw()
-        self._load_zones()
+        self._zones.load()
 
     def _load_ufw(self) -> None:
         self._files.prefetch(["/etc/ufw/ufw.conf", "/etc/default/ufw", "/etc/ufw/user.rules", "/etc/firewalld/firewalld.conf",
@@ -115,26 +116,6 @@ class FirewallStore:
         policy = re.search(r"(?m)^DEFAULT_INPUT_POLICY=\W*(\w+)", self._text("/etc/default/ufw") or "")
         self._ufw_policy = "accept" if policy and policy[1] == "ACCEPT" else "drop"
         self._ufw = list(hostfirewall.ufw_user_rules(self._text("/etc/ufw/user.rules") or ""))
-
-    def _load_zones(self) -> None:
-        text = self._text("/etc/firewalld/firewalld.conf") or ""
-        named = re.search(r"(?m)^DefaultZone=(\S+)", text)
-        self._default_zone = named[1] if named else "public"
-        zones = {self._default_zone: self._zone(self._default_zone)}
-        for entry in self._files.entries("/etc/firewalld/zones"):
-            if entry.endswith(".xml"):
-                zones[entry[:-4]] = self._zone(entry[:-4])
-        self._zones = (dict(zones), dict(zones))
-
-    def _zone(self, name: str) -> Zone:
-        for folder in _FIREWALLD:
-            text = self._text(f"{folder}/zones/{name}.xml")
-            if text is not None:
-                try:
-                    return hostfirewall.zone(text)
-                except ValueError as error:
-                    self._doubts["firewalld"] = f"the zone {name} can't be read: {error}"
-        return PUBLIC if name == "public" else frozenset()
 
     def _table(self, name: str, *, ufw: bool) -> PacketFilter:
         item = replace(self._tables[name], doubt=self._doubts.get(name, ""), task=self._tasks.get(name))
@@ -148,15 +129,7 @@ class FirewallStore:
         )  # fmt: skip
 
     def _firewalld(self, zones: Mapping[str, Zone]) -> PacketFilter:
-        default = zones.get(self._default_zone, PUBLIC)
-        others = [name for name, zone in zones.items() if name not in (self._default_zone, "docker")
-                  and any(kind in ("interface", "source") for kind, _ in zone)]  # fmt: skip
-        doubt = self._doubts.get("firewalld", "")
-        return PacketFilter(
-            name="firewalld", chains={"INPUT": hostfirewall.zone_rules(default, self._service)},
-            policy=hostfirewall.zone_policy(default), task=self._tasks.get("firewalld"),
-            doubt=doubt or (f"the zone {others[0]} has interfaces or sources of its own" if others else ""),
-        )  # fmt: skip
+        return self._zones.filter(zones, doubt=self._doubts.get("firewalld", ""), task=self._tasks.get("firewalld"))
 
     def _nft_file(self) -> tuple[PacketFilter, ...]:
         found = self._files.get("/etc/nftables.conf", follow=True)
@@ -212,7 +185,7 @@ class FirewallStore:
                 self._nft = ()
         elif effect.name == "firewalld.service" and begins:
             self._load()
-            self._zones = (dict(self._zones[1]), self._zones[1])
+            self._zones.reload()
             self._tasks["firewalld"] = call.task
         elif effect.name == "ufw.service" and effect.action in ("start", "restart", "stop"):
             self._load()
@@ -227,15 +200,17 @@ class FirewallStore:
             self._ufw_on = False
 
     def _changing(self, kind: str, call: Call, change: Callable[[], bool]) -> bool:
-        before = (list(self._ufw), self._ufw_on, self._ufw_at_boot, self._ufw_policy, dict(self._tables),
-                  (dict(self._zones[0]), dict(self._zones[1])))  # fmt: skip
+        before = self._all()
         inward = change()
-        after = (list(self._ufw), self._ufw_on, self._ufw_at_boot, self._ufw_policy, dict(self._tables), self._zones)
-        if before != after:
+        if before != self._all():
             self._tasks[kind] = call.task
             if call.certainty != "certain":
                 self._doubt(kind, call, call.why)
         return inward
+
+    def _all(self) -> tuple[object, ...]:
+        ufw = (list(self._ufw), self._ufw_on, self._ufw_at_boot, self._ufw_policy)
+        return (*ufw, dict(self._tables), self._zones.state())
 
     def _doubt(self, kind: str, call: Call, why: str) -> None:
         self._doubts.setdefault(kind, f"{call.task}: {why}")
@@ -389,53 +364,12 @@ class FirewallStore:
     # firewalld
 
     def _firewalld_module(self, call: Call, args: Mapping[str, Any]) -> bool:
-        items = [(kind, str(args[key])) for kind, key in
-                 (("service", "service"), ("port", "port"), ("rich", "rich_rule"), ("interface", "interface"),
-                  ("source", "source"), ("target", "target")) if key in args]  # fmt: skip
-        permanent, immediate = _true(args.get("permanent")), _true(args.get("immediate"))
-        present = str(args.get("state")) in ("enabled", "present")
-        self._set(str(args.get("zone", self._default_zone)), items, present=present, permanent=permanent,
-                  runtime=immediate or not permanent)  # fmt: skip
+        self._zones.module(args)
         return True
 
     def _firewall_cmd(self, call: Call, words: Sequence[str]) -> bool:
-        permanent, zone = "--permanent" in words, self._default_zone
-        items: list[tuple[str, str]] = []
-        present = True
-        for word in words:
-            option, _, value = word.partition("=")
-            match = re.fullmatch(r"--(add|remove)-(service|port|rich-rule|interface|source)", option)
-            if option == "--zone":
-                zone = value
-            elif match:
-                present = match[1] == "add"
-                items.append(("rich" if match[2] == "rich-rule" else match[2], value))
-            elif option in ("--reload", "--complete-reload"):
-                self._zones = (dict(self._zones[1]), self._zones[1])
-            elif option == "--runtime-to-permanent":
-                self._zones = (self._zones[0], dict(self._zones[0]))
-            elif option not in ("--permanent", "--quiet", "-q", "--state"):
-                self._doubt("firewalld", call, f"firewall-cmd {word} is not understood")
-        self._set(zone, items, present=present, permanent=permanent, runtime=not permanent)
+        self._zones.command(words, lambda why: self._doubt("firewalld", call, why))
         return True
-
-    def _set(
-        self, zone: str, items: Sequence[tuple[str, str]], *, present: bool, permanent: bool, runtime: bool
-    ) -> None:
-        for zones, wanted in zip(self._zones, (runtime, permanent), strict=True):
-            if wanted and items:
-                old = zones.get(zone, frozenset())
-                zones[zone] = old | set(items) if present else old - set(items)
-
-    def _service(self, name: str) -> Sequence[tuple[str, str]] | None:
-        for folder in _FIREWALLD:
-            text = self._text(f"{folder}/services/{name}.xml")
-            if text is not None:
-                try:
-                    return hostfirewall.service_ports(text)
-                except ValueError:
-                    return None
-        return hostfirewall.well_known(name)
 
     def _text(self, path: str) -> str | None:
         return self._files.get(path, follow=True).text

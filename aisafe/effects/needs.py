@@ -49,9 +49,8 @@ def _of_unit(unit: Unit, ended: set[tuple[str, str]], gone: list[str]) -> Iterat
             yield Need(who=me, kind="unit", name=name, why=f"{unit.name} has Requires=, BindsTo= or PartOf={name}")
     paths = {command[0]: "ExecStart=" for command in unit.commands if command and command[0].startswith("/")}
     paths |= {path: "EnvironmentFile=" for path in unit.environment_files if path.startswith("/")}
-    paths |= {
-        path: "WorkingDirectory=" for path in unit.directories[:1] if path.startswith("/") and "/var/lib/" not in path
-    }
+    if unit.working_directory.startswith("/"):
+        paths[unit.working_directory] = "WorkingDirectory="
     for path, why in paths.items():
         if _below(path, gone):
             yield Need(who=me, kind="path", name=path, why=f"{why}{path} of {unit.name}", starting=True)
@@ -151,14 +150,14 @@ def _unit_directories(host: PredictedHost, unit: Unit, holder: Holder, program: 
             yield Directory(
                 who=holder, path=posixpath.normpath(value), own=True, evidence=f"{flag} {value} of {unit.name}"
             )
-    for path in unit.directories:
-        if path.startswith("/") and path not in ("/", "/root"):
-            state = path.startswith("/var/lib/")
-            own = state and bool(
-                flags or data_directories(program)
-            )  # else it may be an application of several processes
-            yield Directory(who=holder, path=posixpath.normpath(path), own=own,
-                            evidence=f"{'StateDirectory=' if state else 'WorkingDirectory='}{path} of {unit.name}")  # fmt: skip
+    for path in dict.fromkeys((unit.working_directory, *unit.directories)):
+        key = "WorkingDirectory=" if path == unit.working_directory else "StateDirectory="
+        if not path.startswith("/") or path in ("/", "/root"):
+            continue
+        own = key == "StateDirectory=" and bool(
+            flags or data_directories(program)
+        )  # else several processes may share it
+        yield Directory(who=holder, path=posixpath.normpath(path), own=own, evidence=f"{key}{path} of {unit.name}")
 
 
 def _container_directories(container: Container, holder: Holder, program: str) -> Iterator[Directory]:

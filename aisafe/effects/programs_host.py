@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aisafe.effects.api import Call
-from aisafe.effects.door import bar
+from aisafe.effects.obstacles import bar
 from aisafe.effects.programs import Ran, Scene, program, split_options, texts, through
 from aisafe.effects.programs_elsewhere import firewall_cmd, ufw
 from aisafe.effects.shell import Word

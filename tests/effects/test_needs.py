@@ -8,7 +8,7 @@ from aisafe.model import Container, Coverage, Holder, HostForecast, Listener, Mo
 from tests.effects.scenes import predicted, run
 
 APP = Unit(name="app.service", active_state="active", unit_file_state="enabled", commands=(("/opt/app/run",),),
-           requires=("base.service",), directories=("/srv/app",))  # fmt: skip
+           requires=("base.service",), working_directory="/srv/app")  # fmt: skip
 BASE = Unit(name="base.service", active_state="active", commands=(("/bin/sleep", "9"),))
 NGINX = Unit(name="nginx.service", active_state="active", commands=(("/usr/sbin/nginx",),))
 SIDE = Container(
@@ -65,7 +65,10 @@ def test_upstreams() -> None:
 
 def test_directories() -> None:
     unit = Unit(
-        name="prometheus.service", active_state="active", commands=(PROMETHEUS,), directories=("/var/lib/prometheus",)
+        name="prometheus.service",
+        active_state="active",
+        commands=(PROMETHEUS,),
+        directories=("/var/lib/prometheus",),
     )
     volumes = ["/var/lib/prometheus:/prometheus", "/etc/localtime:/etc/localtime:ro"]
     play = ("community.docker.docker_container", {"name": "new", "image": "prom/prometheus:v2", "volumes": volumes})

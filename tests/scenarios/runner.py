@@ -175,7 +175,7 @@ def _login(host: Host, command: str, text: str = "") -> bool:
     import paramiko
 
     client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(paramiko.WarningPolicy())
+    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     try:
         client.connect(host.address, host.port, host.user, password=PASSWORD, look_for_keys=False, allow_agent=False,
                        timeout=10)  # fmt: skip
