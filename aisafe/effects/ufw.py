@@ -194,6 +194,8 @@ def rules(host: PredictedHost, family: int) -> dict[_Rule, str] | None:
     kept: dict[int, dict[_Rule, str]] = host.memory.get("ufw", {})
     if family in kept:
         return kept[family]
+    if "ufw" in host.packages and "ufw" not in host.state.packages and not blind(host):
+        return {}  # this run installed it
     found = host.file(RULES[family], follow=True)
     if found.exists is False:
         return {} if installed_version(host, "ufw") is not None else None
