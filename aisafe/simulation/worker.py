@@ -42,6 +42,7 @@ class Worker:
             return
         from aisafe.model.codec import dump, load  # noqa: PLC0415
         from aisafe.model.host import HostState  # noqa: PLC0415
+        from aisafe.simulation import safety  # noqa: PLC0415
 
         wire.send(self._sink, {"target": dump(target)})
         gc.freeze()  # what is loaded by now stays to the end
@@ -49,6 +50,7 @@ class Worker:
 
         _ = "ansible.builtin.copy" in aisafe.effects.api.MODELS
         go = wire.receive(self._source)
+        safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"] + wire.HOST_TIME * len(go["states"]))
         states = {name: load(HostState, data) for name, data in go["states"].items()}
         forecast = engine.forecast(states=states, facts=go["facts"], read=self._read)
         wire.send(self._sink, {"forecast": dump(forecast)})
@@ -57,6 +59,7 @@ class Worker:
         from aisafe.simulation import safety  # noqa: PLC0415
 
         safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"])
+        sys.modules["paramiko"] = None  # type: ignore[assignment]  # ansible imports it on the way (0.15 s); nothing connects
         try:
             from aisafe.simulation.engine import Engine  # noqa: PLC0415
         except SystemExit as error:  # ansible.cli ends the process over a locale that is not UTF-8
