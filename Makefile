@@ -48,6 +48,7 @@ scenarios: $(STAMP)
 
 bench: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench_scale
 
 fidelity: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity

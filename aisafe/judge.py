@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Protocol, TypeVar
 
 from aisafe.config import Settings
 from aisafe.errors import ExitCode, UsageError
@@ -77,19 +78,37 @@ def _evaluate(
     after: Mapping[str, Sequence[HostState]] | None = None, applied: Applied | None = None,
     checks: tuple[CheckResult, ...] = (),
 ) -> Iterator[Finding]:  # fmt: skip
+    notes, checked = _by_host(forecast.notes), _by_host(checks)
     for _, rule in RULES:
         if not rule.runs_at(stage) or settings.rules.get(rule.id) == "off":
             continue
         for host in (None, *sorted({*states, *forecast.hosts})):
-            unguarded = any(note.kind == "unguarded-host" and note.host == host for note in forecast.notes)
+            told = tuple(notes.get(host, ()))
+            unguarded = any(note.kind == "unguarded-host" for note in told)
             case = Case(
                 rule=rule, host=host, before=_state(states, host, unguarded=unguarded),
                 forecast=forecast.hosts.get(host or "", HostForecast(host=host or "")), settings=settings,
-                notes=tuple(note for note in forecast.notes if note.host == host), complete=forecast.complete,
+                notes=told, complete=forecast.complete,
                 after=_samples(after, host, unguarded=unguarded), applied=applied,
-                checks=tuple(check for check in checks if check.host == host),
+                checks=tuple(checked.get(host, ())),
             )  # fmt: skip
             yield from _level(_asked(rule, case), settings)
+
+
+class _OfHost(Protocol):
+    @property
+    def host(self) -> str | None: ...
+
+
+_Item = TypeVar("_Item", bound=_OfHost)
+
+
+def _by_host(items: Iterable[_Item]) -> Mapping[str | None, list[_Item]]:
+    """Sorted once, since every rule asks for every host's."""
+    found: dict[str | None, list[_Item]] = {}
+    for item in items:
+        found.setdefault(item.host, []).append(item)
+    return found
 
 
 def _state(states: States, host: str | None, *, unguarded: bool) -> HostState:

@@ -67,6 +67,7 @@ class FileTree:
         self._live: dict[str, PredictedFile] = {}
         self._now: dict[str, PredictedFile] = {}
         self.stamp = 0  # goes up with every change
+        self._changed: tuple[int, Mapping[str, PredictedFile]] = (0, {})
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Read what is not yet known of ``paths`` in one round trip."""
@@ -205,7 +206,9 @@ class FileTree:
 
     def all_changed(self) -> Mapping[str, PredictedFile]:
         """Every path that the run made, changed or removed, as it is now."""
-        return {path: file for path, file in self._now.items() if file.by_run}
+        if self._changed[0] != self.stamp:
+            self._changed = (self.stamp, {path: file for path, file in self._now.items() if file.by_run})
+        return self._changed[1]
 
     def _become(self, call: Call, before: PredictedFile, wanted: PredictedFile, detail: str) -> tuple[Effect, ...]:
         place = self._place(before.path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.quadlets import Quadlet, Quadlets
@@ -37,6 +37,15 @@ class Definition:
     bad: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What the run changed. ``definitions``: the first name below a unit directory, and the file, in their order;
+    ``links``: unit -> whether the link that enables it was made, or removed."""
+
+    definitions: tuple[tuple[str, PredictedFile], ...] = ()
+    links: Mapping[str, bool] = field(default_factory=dict)
+
+
 class UnitFiles:
     """Definitions as they lie on the predicted disk; those that the run left alone come from the live state."""
 
@@ -47,6 +56,7 @@ class UnitFiles:
         self._gone: set[str] = set()
         self._cache: dict[str, tuple[int, Definition]] = {}
         self._quadlets = Quadlets(state, files)
+        self._changes: tuple[int, Changes] = (0, Changes())
 
     def introduce(self, name: str, package: str) -> None:
         """``name`` comes with ``package``, whose files cannot be seen before it is installed."""
@@ -119,14 +129,28 @@ class UnitFiles:
         return next((file.task for file in reversed(list(self._touched(name)))), None)
 
     def _touched(self, name: str) -> Iterator[PredictedFile]:
-        changed = self._files.all_changed()
-        if not changed:
+        definitions = self._changed().definitions
+        if not definitions:
             return
         candidates = {name, unitfile.template_of(name), *unitfile.drop_in_directories(name)} - {""}
-        for path, file in changed.items():
-            for directory in SEARCH_PATH:
-                if path.startswith(f"{directory}/") and path[len(directory) + 1 :].partition("/")[0] in candidates:
-                    yield file
+        for first, file in definitions:
+            if first in candidates:
+                yield file
+
+    def _changed(self) -> Changes:
+        """What the run changed in unit directories, sorted once after every change."""
+        if self._changes[0] != self._files.stamp:
+            definitions: list[tuple[str, PredictedFile]] = []
+            links: dict[str, bool] = {}
+            for path, file in self._files.all_changed().items():
+                directory, base = posixpath.split(path)
+                if directory.startswith(ADMIN_DIRECTORY) and directory.endswith((".wants", ".requires")):
+                    links.setdefault(base, file.kind == "link")
+                for above in SEARCH_PATH:
+                    if path.startswith(f"{above}/"):
+                        definitions.append((path[len(above) + 1 :].partition("/")[0], file))
+            self._changes = (self._files.stamp, Changes(definitions=tuple(definitions), links=links))
+        return self._changes[1]
 
     def _from_package(self, name: str) -> Definition:
         """What is known of a unit that a package brings: the program and its defaults."""
@@ -224,8 +248,9 @@ class UnitFiles:
 
     def alias_of(self, name: str) -> str:
         """The unit that the file ``name`` made by the run is a link to; '' when it is none."""
-        for directory in SEARCH_PATH:
-            found = self._files.all_changed().get(f"{directory}/{name}")
+        changed = self._files.all_changed()
+        for directory in SEARCH_PATH if changed else ():
+            found = changed.get(f"{directory}/{name}")
             if found is not None and found.kind == "link":
                 target = posixpath.basename(found.target)
                 return target if target not in (name, "null") and "@" not in target else ""
@@ -233,11 +258,7 @@ class UnitFiles:
 
     def linked(self, name: str) -> bool | None:
         """Whether the run itself made (True) or removed (False) a link that enables ``name``; None: neither."""
-        for path, file in self._files.all_changed().items():
-            directory, base = posixpath.split(path)
-            if base == name and directory.startswith(ADMIN_DIRECTORY) and directory.endswith((".wants", ".requires")):
-                return file.kind == "link"
-        return None
+        return self._changed().links.get(name)
 
     def install_links(self, name: str) -> tuple[str, ...]:
         """The links that ``systemctl enable`` makes for ``name`` (systemd.unit(5), [Install] Section Options)."""

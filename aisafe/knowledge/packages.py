@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
+from aisafe.knowledge.reading import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ def starts(package: str) -> Starts | None:
 
 @cache
 def _table() -> Mapping[str, Starts]:
-    data = yaml.safe_load(files("aisafe.knowledge").joinpath("packages.yml").read_text(encoding="utf-8"))
+    data = parse(files("aisafe.knowledge").joinpath("packages.yml").read_text(encoding="utf-8"))
     return {
         name: Starts(
             units=tuple(entry.get("units", ())),

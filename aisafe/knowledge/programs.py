@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal, cast, get_args
 
-import yaml
+from aisafe.knowledge.reading import parse
 
 Part = Literal["address", "port", "host", "hosts", "off"]
 Style = Literal[
@@ -78,7 +78,7 @@ class Program:
 def programs() -> Mapping[str, Program]:
     """All programs by name, from ``programs.yml``. Raises ValueError where that file is wrong."""
     text = files("aisafe.knowledge").joinpath("programs.yml").read_text(encoding="utf-8")
-    return {name: _program(name, data) for name, data in yaml.safe_load(text).items()}
+    return {name: _program(name, data) for name, data in parse(text).items()}
 
 
 def by_binary(name: str) -> Program | None:

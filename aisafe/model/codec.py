@@ -11,12 +11,16 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+_PLAIN = frozenset((str, int, float, bool))
 
 
 def dump(value: object) -> Any:
     """Plain data (dict, list, str, int, float, bool, None) that ``json`` can write. Times are UTC, ISO 8601."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: dump(getattr(value, item.name)) for item in fields(value)}
+    kind: Any = type(value)
+    if value is None or kind in _PLAIN:
+        return value
+    if names := _names(kind):
+        return {name: dump(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): dump(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -36,6 +40,12 @@ def load(kind: type[T], data: Any) -> T:
     Raises ValueError, with the path of the field, when ``data`` does not fit.
     """
     return _load(kind, data, kind.__name__)  # type: ignore[no-any-return]
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Of a dataclass's fields; () for what is none."""
+    return tuple(item.name for item in fields(kind)) if is_dataclass(kind) else ()
 
 
 @cache

@@ -6,7 +6,7 @@ the start). Compiling Jinja and validating the keywords of a task are most of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible import constants
@@ -16,7 +16,9 @@ from ansible.playbook import play_context as play_contexts
 from ansible.playbook.base import FieldAttributeBase
 from ansible.playbook.block import Block
 from ansible.playbook.task import Task
+from ansible.plugins.loader import PluginLoader
 from ansible.template import Templar
+from ansible.vars import manager as variable_managers
 from jinja2 import nodes
 from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
@@ -33,6 +35,9 @@ def install(patch: Patch) -> None:
     _shared_environments(patch)
     _validated_once(patch)
     _play_contexts_once(patch)
+    _facts_once(patch)
+    _files_of_variables_once(patch)
+    _plugins_found_once(patch)
 
 
 def constant(value: object) -> bool:
@@ -187,3 +192,78 @@ def _play_contexts_once(patch: Patch) -> None:
 
     patch(kind, "set_task_and_variable_override", overridden, "it is copied and validated twice for every task")
     patch(kind, "post_validate", validated, "what is kept was validated before")
+
+
+def _facts_once(patch: Patch) -> None:
+    """A host's facts are copied twice for every task; they change only when a task sets some.
+
+    What is handed out has a top level of its own. Deeper parts are shared: templates work on copies of containers.
+    """
+
+    def kept(function: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+        known: dict[int, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
+
+        def once(facts: Any) -> dict[str, Any]:
+            if not facts:
+                return function(facts)
+            before = known.get(id(facts))
+            if before is None or not _same(before[1], facts):
+                before = known[id(facts)] = (facts, dict(facts), function(facts))
+            return {key: dict(value) if key == "ansible_facts" else value for key, value in before[2].items()}
+
+        return once
+
+    for name in ("namespace_facts", "clean_facts"):
+        function = kept(getattr(variable_managers, name))
+        patch(variable_managers, name, function, "it copies all facts of the host for every task")
+
+
+def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Whether the very same values stand under the same names."""
+    return len(before) == len(facts) and all(facts.get(key) is value for key, value in before.items())
+
+
+def _files_of_variables_once(patch: Patch) -> None:
+    """group_vars and host_vars are looked for anew for every task; nothing changes them during a simulation."""
+
+    def kept(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        known: dict[Any, dict[str, Any]] = {}
+
+        def once(loader: Any, places: Any, entities: Any, stage: str) -> dict[str, Any]:
+            where = places if isinstance(places, str) else tuple(places)
+            wanted = (where, stage, *((type(entity), entity.name) for entity in entities))
+            if wanted not in known:
+                known[wanted] = function(loader, places, entities, stage)
+            return dict(known[wanted])
+
+        return once
+
+    for name in ("get_vars_from_path", "get_vars_from_inventory_sources"):
+        function = kept(getattr(variable_managers, name))
+        patch(variable_managers, name, function, "it lists directories for every task and host")
+
+
+def _plugins_found_once(patch: Patch) -> None:
+    """A name leads to the same plugin file until another directory is added."""
+    known: dict[Any, Any] = {}
+    find, add = PluginLoader.find_plugin_with_context, PluginLoader.add_directory
+
+    def found(
+        self: Any,
+        name: Any,
+        mod_type: Any = "",
+        ignore_deprecated: bool = False,
+        check_aliases: bool = False,
+        collection_list: Any = None,
+    ) -> Any:
+        wanted = (id(self), name, mod_type, ignore_deprecated, check_aliases, tuple(collection_list or ()))
+        if wanted not in known:
+            known[wanted] = find(self, name, mod_type, ignore_deprecated, check_aliases, collection_list)
+        return known[wanted]
+
+    def added(self: Any, *args: Any, **kwargs: Any) -> None:
+        known.clear()
+        add(self, *args, **kwargs)
+
+    patch(PluginLoader, "find_plugin_with_context", found, "it looks through directories several times a task")
+    patch(PluginLoader, "add_directory", added, "what was found may be something else then")

@@ -29,6 +29,7 @@ class Journal:
         self._files: dict[str, str] = {}
         self._tasks: dict[str, dict[str, str]] = {}  # host -> task id -> modelled | opaque | not_reached
         self._no_model: dict[str, set[str]] = {}  # host -> modules
+        self._shown: dict[str, str] = {}
 
     def note(
         self, kind: NoteKind, message: str, *, host: str | None = None, task: TaskRef | None = None, fix: str = ""
@@ -73,6 +74,11 @@ class Journal:
 
     def display_path(self, path: str) -> str:
         """As the user would write it: relative to the working directory when below it, absolute otherwise."""
+        if path not in self._shown:
+            self._shown[path] = self._display_path(path)
+        return self._shown[path]
+
+    def _display_path(self, path: str) -> str:
         for candidate, base in ((path, self._cwd), (os.path.realpath(path), os.path.realpath(self._cwd))):
             if candidate.startswith(base + os.sep):
                 return candidate[len(base) + 1 :]

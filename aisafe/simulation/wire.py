@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from aisafe.effects.api import LiveFile
 
 
+HOST_TIME = 1.0
+"""Seconds that each further host adds to the time limit of a forecast; 60 tasks take 0.2 of them."""
+
+
 class Closed(Exception):
     """The other side is gone."""
 

@@ -6,6 +6,7 @@ reads states and facts, asks for live files with ``read``, and ends with ``forec
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -19,6 +20,10 @@ from aisafe.simulation import wire
 if TYPE_CHECKING:
     from aisafe.effects.api import LiveFile
     from aisafe.simulation.engine import Engine
+
+
+_GARBAGE = 20_000
+"""Objects made until the next search for cycles: with Python's 700, a sixth of a simulation was such searches."""
 
 
 class Worker:
@@ -37,12 +42,15 @@ class Worker:
             return
         from aisafe.model.codec import dump, load  # noqa: PLC0415
         from aisafe.model.host import HostState  # noqa: PLC0415
+        from aisafe.simulation import safety  # noqa: PLC0415
 
         wire.send(self._sink, {"target": dump(target)})
+        gc.freeze()  # what is loaded by now stays to the end
         import aisafe.effects.api  # noqa: PLC0415  (the models are imported while the hosts are asked)
 
         _ = "ansible.builtin.copy" in aisafe.effects.api.MODELS
         go = wire.receive(self._source)
+        safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"] + wire.HOST_TIME * len(go["states"]))
         states = {name: load(HostState, data) for name, data in go["states"].items()}
         forecast = engine.forecast(states=states, facts=go["facts"], read=self._read)
         wire.send(self._sink, {"forecast": dump(forecast)})
@@ -51,6 +59,7 @@ class Worker:
         from aisafe.simulation import safety  # noqa: PLC0415
 
         safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"])
+        sys.modules["paramiko"] = None  # type: ignore[assignment]  # ansible imports it on the way (0.15 s); nothing connects
         try:
             from aisafe.simulation.engine import Engine  # noqa: PLC0415
         except SystemExit as error:  # ansible.cli ends the process over a locale that is not UTF-8
@@ -71,6 +80,7 @@ class Worker:
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Exit code 0 when the last word was sent, 1 when the parent is gone or the engine broke."""
+    gc.set_threshold(_GARBAGE)
     sys.dont_write_bytecode = True
     cwd = str(Path.cwd())
     sys.path[:] = [entry for entry in sys.path if entry not in ("", ".", cwd) or _holds_aisafe(entry)]

@@ -53,6 +53,15 @@ def test_what_cannot_be_read_is_a_blind_spot_and_not_absent() -> None:
     assert spot == BlindSpot(kind="file", reason="/etc/a could not be read: permission denied", blocks=False)
 
 
+def test_below_an_unseen_directory_nothing_is_known_even_when_the_run_makes_it() -> None:
+    def unseen(*paths: str) -> dict[str, bytes | LiveFile]:
+        return {path: LiveFile(path=path, kind="unseen", reason="not asked") for path in paths}
+
+    host = predicted(unseen("/etc", "/etc/security", "/etc/site"), directories=())
+    host.make_directory(CALL, "/etc/site")
+    assert host.file("/etc/security").exists is None
+
+
 def test_an_answer_that_leaves_a_path_out_is_unseen() -> None:
     noted: list[BlindSpot] = []
     tree = FileTree(lambda paths: {}, noted.append)

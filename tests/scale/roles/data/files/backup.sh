@@ -1,0 +1,2 @@
+#!/bin/sh
+exec tar -C /srv -czf /var/backups/data.tar.gz data
