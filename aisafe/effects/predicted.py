@@ -34,8 +34,8 @@ from aisafe.model import (
 
 HIDDEN = "(hidden: the task has no_log)"
 _BEGINS = ("start", "restart")
-_PACKAGED = ("/etc/", "/usr/", "/lib/", "/bin/", "/sbin/", "/opt/", "/var/", "/run/", "/srv/")
-"""Where packages bring files (hier(7)); /usr/local, /home and /root are the administrator's."""
+_PACKAGED = ("/etc/", "/usr/", "/lib/", "/bin/", "/sbin/", "/opt/", "/var/", "/run/")
+"""Where packages bring files (hier(7)); /usr/local, /srv, /home and /root are the administrator's."""
 _ENDS = ("stop", "remove")
 
 
@@ -186,7 +186,7 @@ class PredictedHost:
 
     def _keep(self, effect: Effect) -> Effect:
         self._effects.append(effect)
-        if _unforeseen(effect):
+        if _unforeseen(effect) and not (effect.kind == "package" and effect.paths):
             place = "package" if effect.kind == "package" else "anywhere"
             self._brought.setdefault(place, f"what {effect.task} brings is not known")
         return effect

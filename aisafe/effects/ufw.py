@@ -67,7 +67,7 @@ def _effect(
 def setting(host: PredictedHost, path: str, name: str, *, default: str) -> str | None:
     """A value of one of ufw's files, quotes dropped; ``default`` while ufw is yet to be installed, None when not known."""
     found = host.file(path, follow=True)
-    if found.exists is False:
+    if found.kind == "absent":
         return default
     if found.text is None:
         return None
@@ -197,7 +197,7 @@ def rules(host: PredictedHost, family: int) -> dict[_Rule, str] | None:
     if "ufw" in host.packages and "ufw" not in host.state.packages and not blind(host):
         return {}  # this run installed it
     found = host.file(RULES[family], follow=True)
-    if found.exists is False:
+    if found.kind == "absent":  # a package that the run has just installed brings a file without rules
         return {} if installed_version(host, "ufw") is not None else None
     return None if found.text is None else dict(_read(line) for line in _TUPLE.findall(found.text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tests.fidelity.compare import KINDS, Tally
 from tests.fidelity.run import Outcome, Play
@@ -25,13 +26,17 @@ def table(plays: Sequence[Play], outcomes: Mapping[str, Outcome], absent: Mappin
             f"| {tally.right} | {_share(tally.right, tally.said)} | {len(tally.wrong_certain)} |"
         )
     compared = [outcome for outcome in outcomes.values() if outcome.tallies]
-    quiet = [o for o in compared if o.again and not o.again.get("certain") and "trouble" not in o.again]
-    false_blocks = [o.name for o in compared if o.again.get("blocked_by")]
+    again = [outcome for outcome in compared if outcome.again and "trouble" not in outcome.again]
+    agree = [outcome for outcome in again if _as_it_went(outcome.again)]
+    false_blocks = [outcome.name for outcome in again if outcome.again["blocked_by"] and not outcome.again["exit_code"]]
     lines += [
         "",
-        f"{len(compared)} of {len(plays)} plays compared. On the converged host {sum(bool(o.again) for o in compared)} were "
-        f"forecast again: {len(quiet)} with nothing certain to change, {len(false_blocks)} blocked.",
+        f"{len(compared)} of {len(plays)} plays compared. {len(again)} were forecast and run once more on the converged host: "
+        f"{len(agree)} went as forecast (most: nothing to change), {len(false_blocks)} were blocked.",
     ]
+    failed = [outcome.name for outcome in compared if outcome.exit_code and not outcome.trouble]
+    if failed:
+        lines.append(f"Failed for real, as foreseen: {', '.join(failed)}.")
     fine = len(compared) == len(plays) and not any(tally.wrong_certain for tally in sums.values())
     for play in plays:
         if play.name in absent and play.name not in outcomes:
@@ -68,9 +73,17 @@ def shortcomings(play: Play, outcome: Outcome) -> list[str]:
     if again.get("trouble"):
         lines.append(f"second run: {again['trouble']}")
     lines += [f"second run blocked: {text}" for text in again.get("blocked_by", ())]
-    if again.get("certain") and not again["changed"]:
+    if again and "trouble" not in again and not _as_it_went(again):
         lines += _some("second run, said and not so:", again["certain"])
+        lines += _some("second run, not said:", [] if again["certain"] else again["changed_tasks"] or ["changes"])
     return lines
+
+
+def _as_it_went(again: Mapping[str, Any]) -> bool:
+    """Whether the second run changed something where that was said, and nothing where nothing was said."""
+    if not again["changed"]:
+        return not again["certain"]
+    return bool(again["certain"] or again["unsure"])
 
 
 def _some(title: str, texts: Sequence[str]) -> list[str]:
