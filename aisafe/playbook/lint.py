@@ -1,4 +1,7 @@
-"""ansible-lint as a child process beside the collection of the hosts' state, judged by its JSON and kept by content."""
+"""ansible-lint as a child process beside the collection of the hosts' state, judged by its JSON and kept by content.
+
+It loads custom rules and plugins of the project, and what they do is refused by the kernel (:mod:`aisafe.playbook.confined`).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ import platformdirs
 
 from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
+from aisafe.playbook.confined import UNABLE, launcher
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
 NOT_PASSED_ON = (
@@ -69,7 +73,7 @@ def start_lint(
     """Begin to lint ``playbooks`` (as on the command line, seen from ``cwd``).
 
     ``ansible_playbook``: the real one, which ansible-lint is to call. ``timeout`` in seconds. ``required``: that
-    it could not run is an error instead of a warning.
+    it could not run is an error instead of a warning, and it runs even where the kernel cannot confine it.
     """
     severity: Severity = "error" if required else "warning"
     files = [name for name in playbooks if (cwd / name).is_file()]
@@ -113,6 +117,10 @@ class _Child:
     ) -> None:
         self._kept, self._severity, self._timeout = kept, severity, timeout
         self._until = time.monotonic() + timeout
+        self._scratch = tempfile.TemporaryDirectory(prefix="aisafe-lint-")
+        place = self._scratch.name
+        env = {**env, "TMPDIR": place, "ANSIBLE_LOCAL_TEMP": place, "XDG_CACHE_HOME": place}
+        argv = [*launcher(place, must=severity != "error"), *argv]
         self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by findings() or stop()
         self._err: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
@@ -134,6 +142,9 @@ class _Child:
         self._err.seek(0)
         out, err = self._out.read().decode(errors="replace"), self._err.read().decode(errors="replace")
         self._close()
+        if code == UNABLE:
+            why = "this kernel cannot keep rules and plugins of the project from acting on this machine (Landlock)"
+            return (_could_not(self._severity, why, fix="If you trust the project: --aisafe-lint=on."),)
         try:
             findings = tuple(parse(out))
         except ValueError:
@@ -154,6 +165,7 @@ class _Child:
     def _close(self) -> None:
         self._out.close()
         self._err.close()
+        self._scratch.cleanup()
 
 
 def parse(text: str) -> Iterator[Finding]:

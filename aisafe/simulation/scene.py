@@ -22,7 +22,8 @@ CONTROLLER = ""
 
 @dataclass(slots=True)
 class Scene:
-    """``states``, ``facts``: what was seen and gathered. ``writes_here``: a task has changed the controller's files."""
+    """``states``, ``facts``: what was seen and gathered. ``writes_here``: a task has changed the controller's files.
+    ``local``: hosts of the inventory that are this machine, so that a local connection is theirs."""
 
     journal: Journal
     moment: Moment
@@ -30,6 +31,7 @@ class Scene:
     facts: Mapping[str, Mapping[str, Any]]
     read: Read
     modules: Modules
+    local: frozenset[str] = frozenset()
     writes_here: bool = False
     _hosts: dict[str, PredictedHost] = field(default_factory=dict)
 
