@@ -14,14 +14,16 @@ NEWEST_STAMP := $(NEWEST)/.installed
 NO_NEWEST := SKIPPED: the tests with the newest ansible-core, for want of Python 3.12 or newer (NEWEST_PYTHON=/path/to/python3.13)
 NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effects/test_copying.py tests/playbook/test_facts_payload.py
 
-.PHONY: help demo test check fast newest hosts bench molecule format clean
+.PHONY: help demo test check fast newest hosts bench scenarios fidelity molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
 	@echo "make test     all tests, real hosts included (a Docker engine is used, or installed on Debian and Ubuntu as root)"
 	@echo "make newest   the tests of the forecast and the attacks with the newest ansible-core"
 	@echo "make check    format, lint, types, import contracts and the fast tests"
+	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (half an hour)"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
+	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"
 
 $(STAMP): pyproject.toml
@@ -66,8 +68,14 @@ test: check newest
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --durations=10 tests/hosts
 	@test -n "$(NEWEST_PYTHON)" || echo "$(NO_NEWEST)"
 
+scenarios: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.scenarios
+
 bench: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
+
+fidelity: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -8,20 +8,24 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from aisafe import __version__
-from aisafe.config import OPTIONS, Settings, settings
+from aisafe.config import OPTIONS, Report, Settings, settings
 from aisafe.errors import AisafeError, ExitCode, UsageError
-from aisafe.playbook.apply import find_ansible_playbook, run_as_is
 from aisafe.playbook.commandline import CommandLine, parse
-from aisafe.view import View
+from aisafe.playbook.program import find_ansible_playbook, run_as_is
 
 if TYPE_CHECKING:
+    from aisafe.keeping import Keeping
+    from aisafe.pipeline import Judged
+    from aisafe.playbook.lint import LintJob
     from aisafe.playbook.passwords import Passwords
+    from aisafe.recorded import RecordedStates
     from aisafe.simulation.client import Simulation
 
 INTERRUPTED = 99  # as ansible-playbook's own (ansible.cli: "User interrupted execution")
@@ -33,9 +37,11 @@ def playbook_main() -> NoReturn:
 
 
 def main() -> NoReturn:
-    """``aisafe``: plan, runs, show, rollback, doctor. typer must not see ``plan``, which has ansible-playbook's arguments."""
+    """``aisafe``: typer must not see ``plan`` and ``fix``, which have ansible-playbook's arguments."""
     if sys.argv[1:2] == ["plan"] and not {"-h", "--help"} & set(sys.argv[2:]):
         sys.exit(_catch(lambda: playbook(sys.argv[2:], plan_only=True)))
+    if sys.argv[1:2] == ["fix"] and not {"-h", "--help"} & set(sys.argv[2:]):
+        sys.exit(_catch(lambda: fix(sys.argv[2:])))
     sys.exit(_catch(_words))
 
 
@@ -64,17 +70,17 @@ def _catch(work: Callable[[], int]) -> int:
     except AisafeError as error:
         if debug:
             traceback.print_exc()
-        View.error(error)
+        _show(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        View.error(AisafeError("Interrupted."))
+        _show(AisafeError("Interrupted."))
         return INTERRUPTED
     except BrokenPipeError:
         return int(ExitCode.ERROR)
     except Exception as error:  # a bug; the hosts' own switch takes care of whatever was armed
         if debug:
             traceback.print_exc()
-        View.error(
+        _show(
             AisafeError(
                 f"aisafe itself failed: {type(error).__name__}: {error}",
                 state="If hosts were being changed, they roll back by themselves at their deadline.",
@@ -82,6 +88,12 @@ def _catch(work: Callable[[], int]) -> int:
             )
         )
         return int(ExitCode.ERROR)
+
+
+def _show(error: AisafeError) -> None:
+    from aisafe.view import View  # noqa: PLC0415  the terminal's library costs more than the rest of the start
+
+    View.error(error)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -99,9 +111,13 @@ def read_command_line(argv: Sequence[str]) -> tuple[CommandLine, Settings]:
     return line, chosen
 
 
-def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
-    """One run, or one plan. Returns the exit code; raises AisafeError."""
-    line, chosen = read_command_line(argv)
+def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = None, quiet: bool = False) -> int:
+    """One run, or one plan. Returns the exit code; raises AisafeError. ``judged``: see aisafe.pipeline.Ask.
+
+    ``quiet``: show progress and errors, but not the plan.
+    """
+    output, rest = _output(argv) if plan_only else (None, argv)
+    line, chosen = read_command_line(rest)
     if "help" in line.ours:
         print(_help())
         return ExitCode.OK
@@ -113,19 +129,104 @@ def playbook(argv: Sequence[str], *, plan_only: bool) -> int:
     from aisafe.playbook.passwords import ask_all  # noqa: PLC0415  what only asks stays fast
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
+    keeping = _keeping(chosen, output)
+    known = _recorded(chosen, plan_only=plan_only)
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
-    with Simulation(
-        argv=line.arguments,
+    with (
+        Simulation(
+            argv=line.arguments,
+            cwd=Path.cwd(),
+            environ=os.environ,
+            trust=chosen.trust,
+            base=chosen.base,
+            allow_untested=chosen.allow_untested_ansible,
+            connection_password=passwords.connection,
+            become_password=passwords.become,
+            vault_passwords=passwords.vault,
+            salt=keeping.salt if keeping else "",
+        ) as simulation,
+        _lint(line, chosen, program) as lint,
+    ):  # their processes begin while we import the rest
+        return _run(
+            argv,
+            line,
+            chosen,
+            program,
+            passwords,
+            simulation,
+            lint,
+            keeping,
+            known,
+            plan_only=plan_only,
+            judged=judged,
+            quiet=quiet,
+        )
+
+
+def fix(argv: Sequence[str]) -> int:
+    """``aisafe fix``: ansible-playbook's arguments, and --write. The findings' ways out as changes of the user's files."""
+    from aisafe.commands_rules import Findings, mend  # noqa: PLC0415
+
+    end = argv.index("--") if "--" in argv else len(argv)
+    words = [word for index, word in enumerate(argv) if index >= end or word != "--write"]
+    found = Findings()
+    code = playbook(words, plan_only=True, judged=found.judged, quiet=True)
+    if code not in (ExitCode.OK, ExitCode.BLOCKED, ExitCode.BLIND):
+        return code
+    return mend(found.found, write=len(words) < len(argv), cwd=Path.cwd())
+
+
+def _output(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """``aisafe plan``'s own -o FILE (--output FILE, --output=FILE), which ansible-playbook does not have, and the rest."""
+    rest, found, place = list(argv), None, 0
+    while place < len(rest) and rest[place] != "--":
+        name, equals, value = rest[place].partition("=")
+        if name not in ("-o", "--output"):
+            place += 1
+            continue
+        if not equals:
+            value = rest[place + 1] if place + 1 < len(rest) else ""
+        if not value:
+            raise UsageError(
+                f"{name} needs the name of a file.", fix="Write: aisafe plan -o FILE -i INVENTORY PLAYBOOK"
+            )
+        found = Path.cwd() / Path(value).expanduser()
+        del rest[place : place + (1 if equals else 2)]
+    return found, rest
+
+
+def _keeping(chosen: Settings, output: Path | None) -> Keeping | None:
+    from aisafe.keeping import Keeping  # noqa: PLC0415
+
+    return Keeping.of(output=output, approved=chosen.plan) if output or chosen.plan else None
+
+
+def _recorded(chosen: Settings, *, plan_only: bool) -> RecordedStates | None:
+    if chosen.state == "live":
+        return None
+    if not plan_only:
+        raise UsageError(
+            f"A run needs the hosts themselves, and --aisafe-state={chosen.state} does not ask them.",
+            fix="Judge with it: aisafe plan; or run with --aisafe-state=live.",
+        )
+    from aisafe.recorded import recorded  # noqa: PLC0415
+
+    return recorded(chosen.state)
+
+
+def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
+    from aisafe.playbook.lint import LintJob, start_lint  # noqa: PLC0415
+
+    if chosen.lint == "off":
+        return LintJob(())
+    return start_lint(
+        line.playbooks,
         cwd=Path.cwd(),
         environ=os.environ,
-        trust=chosen.trust,
-        base=chosen.base,
-        allow_untested=chosen.allow_untested_ansible,
-        connection_password=passwords.connection,
-        become_password=passwords.become,
-        vault_passwords=passwords.vault,
-    ) as simulation:  # its child imports ansible while we import the rest
-        return _run(argv, line, chosen, program, passwords, simulation, plan_only=plan_only)
+        ansible_playbook=program,
+        timeout=chosen.lint_timeout,
+        required=chosen.lint == "on",
+    )
 
 
 def _run(
@@ -135,15 +236,24 @@ def _run(
     program: Path,
     passwords: Passwords,
     simulation: Simulation,
+    lint: LintJob,
+    keeping: Keeping | None,
+    known: RecordedStates | None,
     *,
     plan_only: bool,
+    judged: Judged | None,
+    quiet: bool,
 ) -> int:
     from aisafe import pipeline  # noqa: PLC0415
     from aisafe.judge import check_rules  # noqa: PLC0415
     from aisafe.runs import RunStore  # noqa: PLC0415
     from aisafe.site import RealSite  # noqa: PLC0415
+    from aisafe.view import View  # noqa: PLC0415
 
-    view = View(verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, reports=chosen.reports)
+    view = View(
+        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, quiet=quiet, playbooks=line.playbooks,
+        reports=(*chosen.reports, *_expected(os.environ, chosen.reports)),
+    )  # fmt: skip
     check_rules(chosen)
     store = RunStore(chosen.state_dir / "runs")
     with (
@@ -154,19 +264,34 @@ def _run(
             passwords=passwords,
             program=program,
             simulation=simulation,
+            lint=lint,
+            recorded=known,
+            salt=keeping.salt if keeping else "",
             environ=os.environ,
             say=view.step,
         ) as site,
     ):
         view.run = log.id
         try:
-            outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only), site, log, view)
+            judged = partial(keeping.judged, site.reads) if keeping else judged
+            outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only, judged=judged), site, log, view)
         finally:
             view.rest()  # an error's message comes after it, on a terminal that is whole again
         log.close(outcome)
         view.outcome(outcome)
         view.write_reports(outcome)
     return outcome.exit_code
+
+
+def _expected(environ: Mapping[str, str], given: Sequence[Report]) -> Iterator[Report]:
+    """What GitHub Actions shows by itself: annotations, and a summary of the job (GITHUB_STEP_SUMMARY)."""
+    formats = {report.format for report in given}
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return
+    if "github" not in formats:
+        yield Report(format="github")
+    if "markdown" not in formats and environ.get("GITHUB_STEP_SUMMARY"):
+        yield Report(format="markdown", path=Path(environ["GITHUB_STEP_SUMMARY"]), append=True)
 
 
 def _ask(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,12 +74,14 @@ def _ask(
             if error.code != "no-payload":
                 raise
             answer = session.call("state", {"facts": {**asked, "payload": facts.text}})
-    given = answer.pop("facts", None)
+    given, came = answer.pop("facts", None), answer.pop("came", {})
     try:
         state = load(HostState, {**answer, "host": host})
     except ValueError as error:
         raise HostError(host, f"{host}: the agent's answer cannot be understood: {error}.",
                         fix="This is a bug of aisafe; report it.") from None  # fmt: skip
+    if session.login is not None:
+        state = replace(state, login=replace(session.login, **came))
     if connection.connection.rsplit(".", 1)[-1] == "local":
         state = local_listeners(state)
     return state, given

@@ -16,13 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from aisafe import __version__
+from aisafe.commands_rules import explain, rules
 from aisafe.config import Settings, settings
-from aisafe.errors import ExitCode, UsageError
+from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
-from aisafe.model import Connection, HostResult, HostState
-from aisafe.playbook.apply import find_ansible_playbook
+from aisafe.model import Connection, HostResult, HostState, Target
 from aisafe.playbook.commandline import parse
 from aisafe.playbook.passwords import Passwords, ask_all
+from aisafe.playbook.program import find_ansible_playbook
 from aisafe.reports import View as RunView
 from aisafe.reports.terminal import clean, render
 from aisafe.runs import RunRecord, RunStore
@@ -62,6 +63,20 @@ def plan() -> None:
 
     Exits 0, 20 (it would break something) or 23 (too blind to judge).
     """
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def fix() -> None:
+    """The ways out as changes of your own files: takes ansible-playbook's arguments; shows a diff, or applies it.
+
+    aisafe fix -i inventory site.yml [--write]
+
+    Exits 0 when nothing that blocks is left, else 20.
+    """
+
+
+app.command()(rules)
+app.command()(explain)
 
 
 @app.command()
@@ -174,22 +189,35 @@ def _connections(record: RunRecord, given: Passwords) -> dict[str, Connection]:
 def doctor(context: typer.Context) -> None:
     """What is missing on the controller and on hosts, and how to get it: aisafe doctor -i inventory PATTERN [-K …]."""
     from aisafe.collect import collect  # noqa: PLC0415  only this word needs it
-    from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
     out = console(stderr=False)
     chosen = _settings()
     program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
     out.print(f"controller: Python {sys.version.split()[0]}, aisafe {__version__}, applies with {program}")
-    line = parse(context.args, known=())
-    patterns = [word.value for word in line.words if word.name == "" and word.value]
-    if not patterns:
+    target = _addressed(context.args)
+    if target is None:
         out.print("Name hosts to have them examined too: aisafe doctor -i inventory PATTERN")
         return
+    with SessionPool(target.connections) as pool:
+        states = collect(target.connections, sessions=pool).states
+    problems = sum([_examine(state) for state in states.values()])
+    if problems:
+        raise typer.Exit(int(ExitCode.ERROR))
+
+
+def _addressed(arguments: list[str]) -> Target | None:
+    """The hosts that the patterns among ansible's options name, None without a pattern. Raises UsageError for no host."""
+    from aisafe.simulation.client import Simulation  # noqa: PLC0415
+
+    line = parse(arguments, known=())
+    patterns = [word.value for word in line.words if word.name == "" and word.value]
+    if not patterns:
+        return None
     options = [item for word in line.words if word.name for item in line.arguments[word.start : word.end]]
-    passwords = ask_all(line, os.environ, Path.cwd(), getpass.getpass)
+    passwords, chosen = ask_all(line, os.environ, Path.cwd(), getpass.getpass), _settings()
     with tempfile.TemporaryDirectory(prefix="aisafe-") as directory:
-        playbook = Path(directory, "doctor.yml")
-        playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n  gather_facts: false\n", encoding="utf-8")
+        playbook = Path(directory, "hosts.yml")
+        playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n", encoding="utf-8")
         with Simulation(
             argv=[*options, str(playbook)], cwd=Path.cwd(), environ=os.environ, connection_password=passwords.connection,
             become_password=passwords.become, vault_passwords=passwords.vault, trust=chosen.trust, base=chosen.base,
@@ -198,13 +226,72 @@ def doctor(context: typer.Context) -> None:
             target = simulation.target()
     if not target.connections:
         raise UsageError(
-            f"No host of the inventory fits {' '.join(patterns)}.", fix="aisafe doctor -i INVENTORY PATTERN"
+            f"No host of the inventory fits {' '.join(patterns)}.", fix="Name others: -i INVENTORY PATTERN"
         )
-    with SessionPool(target.connections) as pool:
-        states = collect(target.connections, sessions=pool).states
-    problems = sum([_examine(state) for state in states.values()])
-    if problems:
+    return target
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def uninstall(context: typer.Context) -> None:
+    """Take everything of aisafe off hosts, snapshots included: aisafe uninstall -i inventory PATTERN [-K …]."""
+    target = _addressed(context.args)
+    if target is None:
+        raise UsageError("No hosts are named.", fix="Write: aisafe uninstall -i INVENTORY PATTERN")
+    out = console(stderr=True)
+    left = 0
+    with SessionPool(target.connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
+
+        def one(host: str) -> str:
+            try:
+                removed = pool.session(host).call("uninstall")["removed"]
+            except HostError as error:
+                return str(error)
+            return "" if removed is not None else "the agent gave no answer"
+
+        for host, problem in zip(target.connections, workers.map(one, target.connections), strict=True):
+            left += bool(problem)
+            out.print(Text(clean(f"{host}: {problem or 'nothing of aisafe is left'}")))
+    if left:
         raise typer.Exit(int(ExitCode.ERROR))
+
+
+state_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Record hosts, to judge where they cannot be reached."
+)
+app.add_typer(state_app, name="state")
+
+
+@state_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def save(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("state.json"),
+) -> None:
+    """Ask hosts and write what they are to a file: aisafe state save -i inventory PATTERN -o state.json [-K …]."""
+    from aisafe.collect import collect  # noqa: PLC0415  only this word and doctor need it
+    from aisafe.playbook.facts_payload import facts_payload  # noqa: PLC0415
+    from aisafe.recorded import save as write  # noqa: PLC0415
+
+    target = _addressed(context.args)
+    if target is None:
+        raise UsageError("No hosts are named.", fix="Write: aisafe state save -i INVENTORY PATTERN -o FILE")
+    with SessionPool(target.connections) as pool:
+        collected = collect(target.connections, facts=facts_payload(), sessions=pool)
+    out = console(stderr=True)
+    blind = [(host, spot) for host, state in collected.states.items() for spot in state.blind_spots if spot.blocks]
+    for host, spot in blind:
+        out.print(Text(clean(f"{host}: cannot be seen: {spot.reason} {spot.fix}".rstrip())))
+    if blind:
+        raise AisafeError(
+            "Not every host could be seen, so nothing was recorded.", fix="Mend that, or name other hosts."
+        )
+    write(collected, output)
+    out.print(
+        Text(
+            clean(
+                f"{len(collected.states)} hosts recorded in {output}; use it with aisafe plan --aisafe-state={output}"
+            )
+        )
+    )
 
 
 def _examine(state: HostState) -> int:

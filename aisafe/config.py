@@ -6,21 +6,14 @@ A setting on the command line wins over the environment, that over the file, tha
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import jsonschema
 import platformdirs
-import yaml
 
 from aisafe.errors import UsageError
 
@@ -69,10 +62,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report to write when the run ends; ``path`` None means standard error (terminal) or standard output."""
+    """A report to write when the run ends; ``path`` None means standard error. ``append``: after what the file holds."""
 
     format: str
     path: Path | None = None
+    append: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +85,13 @@ class Settings:
     trust: tuple[Path, ...] = ()
     scope: tuple[str, ...] = ()
     forks: int = 10
+    keep_runs: int = 200
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
     prompt: Path | None = None
+    plan: Path | None = None
+    state: str = "live"
     model: str = ""
     debug: bool = False
     allow_untested_ansible: bool = False
@@ -160,6 +157,10 @@ OPTIONS: tuple[Option, ...] = (
             flag="prompt"),
     _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
             flag="model"),
+    _option("plan", "FILE", "path", "none", "", "Go on only if nothing has moved since this plan was made.", flag="plan"),
+    _option("state", "live|none|FILE", "text", "live", "",
+            "What the hosts are: asked, unknown, or as recorded (aisafe state save); others than live only to plan.",
+            flag="state"),
     _option("debug", "", "flag", "off", "", "Show the traceback of an error.", flag="debug"),
     _option("trust", "PATH", "list", "none", "",
             "Files and directories whose plugins, inventories and password scripts may run while judging."),
@@ -170,18 +171,12 @@ OPTIONS: tuple[Option, ...] = (
             "Forecast with an ansible-core that aisafe was not tested with; a finding says so."),
     _option("ansible_playbook", "FILE", "path", "the next in PATH", "", "The real ansible-playbook."),
     _option("state_dir", "DIRECTORY", "path", "$XDG_STATE_HOME/aisafe", "", "Where runs are recorded."),
+    _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
            help="error (blocks), warn, note (shown with -v) or off, for each rule."),
     Option(name="", env="", key="checks", metavar="LIST", default="none",
            help="Checks of your own after the run: name, one of command, tcp and http, hosts, timeout."),
 )  # fmt: skip
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema of the settings file."""
-    text = resources.files("aisafe").joinpath("config.schema.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
 
 
 def settings(
@@ -194,7 +189,7 @@ def settings(
     known = {option.name: option for option in OPTIONS if option.name}
     for name in options:
         if name not in known:
-            raise UsageError(f"Unknown option --{name}.", fix=_nearest(name, known, "--") or "See aisafe --help.")
+            raise UsageError(f"Unknown option --{name}.", fix=_nearest(name, known) or "See aisafe --help.")
     where = next(iter(options.get("aisafe-config", ())[-1:]), environ.get("AISAFE_CONFIG", ""))
     path = _given_file(cwd, where) if where else find_file(cwd)
     values: dict[str, Any] = _read_file(path) if path else {}
@@ -261,88 +256,16 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
     return texts[-1]
 
 
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = yaml.load(text, Loader=_PlainText)  # noqa: S506  a SafeLoader
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', None) or error}.",
-                         fix="Correct the YAML at that place.") from error  # fmt: skip
-    if data is None:
-        return {}
-    _validate(data, str(path), tree)
-    return dict(data)
-
-
-class _PlainText(yaml.SafeLoader):
-    """A SafeLoader that leaves dates and ``on``, ``off``, ``yes``, ``no`` as text, for the schema to judge."""
-
-
-_PlainText.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_PlainText.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$", re.IGNORECASE), list("tTfF"))
-
-
-def _validate(data: Any, source: str, tree: Any = None) -> None:
-    problems = jsonschema.Draft202012Validator(schema()).iter_errors(data)
-    worst = min(problems, key=lambda problem: list(map(str, problem.absolute_path)), default=None)
-    if worst is None:
-        return
-    steps = list(worst.absolute_path)
-    key = ".".join(map(str, steps))
-    fix = ""
-    if worst.validator == "additionalProperties":
-        known = worst.schema.get("properties", {})
-        unknown = next(name for name in worst.instance if name not in known)
-        message = f"unknown key {unknown!r}" + (f" in {key}" if key else "")
-        fix = _nearest(str(unknown), known) or f"Known keys: {', '.join(sorted(known))}."
-        steps.append(unknown)
-    elif worst.validator == "oneOf":
-        message = f"{key} needs exactly one of command, tcp and http"
-    elif worst.validator == "enum":
-        message = f"{key}: {worst.instance!r} is none of {', '.join(map(str, worst.validator_value))}"
-        fix = _nearest(str(worst.instance), dict.fromkeys(worst.validator_value))
-    else:
-        message = f"{key}: {worst.message}" if key else worst.message
-    line = _line(tree, steps)
-    raise UsageError(f"{source}{f':{line}' if line else ''}: {message}.", fix=fix)
-
-
-def _line(tree: Any, steps: Sequence[Any]) -> int | None:
-    """The line (from 1) of the key or item that ``steps`` leads to in a composed YAML document."""
-    line: int | None = None
-    for step in steps:
-        if isinstance(tree, yaml.SequenceNode) and isinstance(step, int):
-            tree = tree.value[step]
-            line = tree.start_mark.line + 1
-        elif isinstance(tree, yaml.MappingNode):
-            for name, value in tree.value:
-                if name.value == str(step):
-                    line, tree = name.start_mark.line + 1, value
-                    break
-    return line
-
-
-def _nearest(name: str, known: Mapping[str, Any], prefix: str = "") -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {prefix}{close[0]}?" if close else ""
-
-
 _PLAIN = (
     "rules",
+    "state",
     "accept",
     "deadline",
     "settle",
     "lint",
     "format",
     "forks",
+    "keep_runs",
     "model",
     "debug",
     "allow_untested_ansible",
@@ -354,7 +277,7 @@ def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settin
     given = {key: value for key, value in values.items() if key in _PLAIN or key.endswith("_timeout")}
     for key in given.keys() & {"deadline", "settle", "lint_timeout"}:
         given[key] = float(given[key])
-    for key in ("ansible_playbook", "state_dir", "prompt"):
+    for key in ("ansible_playbook", "state_dir", "prompt", "plan"):
         if key in values:
             given[key] = Path(_from(base, values[key]))
     if (prompt := given.get("prompt")) and not prompt.is_file():
@@ -401,3 +324,21 @@ def _file_accepts(items: Any, path: Path | None, today: date) -> Iterator[Accept
             rule=item["rule"], host=item.get("host"), reason=item["reason"], owner=item["owner"], until=until,
             expired=until < today,
         )  # fmt: skip
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    from aisafe.configfile import read  # noqa: PLC0415
+
+    return read(path)
+
+
+def _validate(data: Mapping[str, Any], source: str) -> None:
+    from aisafe.configfile import validate  # noqa: PLC0415
+
+    validate(data, source)
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    from aisafe.configfile import nearest  # noqa: PLC0415
+
+    return nearest(name, known, "--")

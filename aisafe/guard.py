@@ -54,7 +54,9 @@ class Scope:
 def scope_of(forecast: HostForecast, *, extra: Iterable[str] = ()) -> Scope:
     """The snapshot's scope follows the forecast; what is not known, or changes packages, makes it wide."""
     wide = any(
-        effect.kind == "package" or (effect.kind == "command" and not effect.paths) or effect.certainty == "opaque"
+        effect.kind == "package"
+        or (effect.kind == "command" and not effect.paths and not effect.elsewhere)
+        or effect.certainty == "opaque"
         for effect in forecast.effects
     )
     paths = {path for effect in forecast.effects for path in effect.paths if path.startswith("/") and "⟦" not in path}

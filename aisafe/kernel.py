@@ -25,7 +25,8 @@ _FILESYSTEM = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16
 _TCP, _SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals
 
 # Numbers of system calls (syscalls(2)): audit architecture; refused always: socket, ptrace, unshare, mount, memfd_create;
-# refused where no program may start: socketpair, fork, vfork, execve, execveat, kill; absent (glibc then uses clone): clone3; clone
+# refused where no program may start: socketpair, fork, vfork, execve, execveat, kill; absent (glibc then uses clone):
+# clone3; clone
 _ARCHITECTURES = {
     "x86_64": (0xC000003E, [41, 101, 272, 165, 319], [53, 57, 58, 59, 322, 62], [435], 56),
     "aarch64": (0xC00000B7, [198, 117, 97, 40, 279], [199, 221, 281, 129], [435], 220),

@@ -109,6 +109,19 @@ def redacted(data: Any) -> Any:
     return [redacted(item) for item in data] if isinstance(data, list) else data
 
 
+def shareable(data: Any) -> Any:
+    """A host's state for others to judge with: of environments only what is named like a secret is masked."""
+    if isinstance(data, dict):
+        return {
+            key: {name: MASK if names_secret(name) else value for name, value in item.items()}
+            if key == "environment" and isinstance(item, dict)
+            else _words(item) if key in ("commands", "command", "argv") and isinstance(item, list)
+            else shareable(item)
+            for key, item in data.items()
+        }  # fmt: skip
+    return [shareable(item) for item in data] if isinstance(data, list) else data
+
+
 def _outlined(service: Any) -> Any:
     kept = redacted(service)
     if isinstance(kept, dict) and isinstance(words := kept.get("argv"), list):

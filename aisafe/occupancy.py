@@ -86,7 +86,7 @@ def _owner(listener: Listener, state: HostState) -> Holder | None:
 
 def same_party(one: Holder | None, other: Holder | None, *states: HostState) -> bool:
     """Whether two holders are one: a socket unit and the service it starts (systemd.socket(5), Service=), and a unit
-    and the container that its ``docker run`` starts."""
+    and a container that it runs."""
     if one is None or other is None:
         return False
     if one == other:
@@ -94,6 +94,8 @@ def same_party(one: Holder | None, other: Holder | None, *states: HostState) -> 
     if {one.kind, other.kind} == {"unit", "container"}:
         starter, started = (one, other) if one.kind == "unit" else (other, one)
         return any(_starts(state, starter.name, started.name) for state in states)
+    if one.kind == other.kind == "container":
+        return any(_task_of(state, one.name, other.name) or _task_of(state, other.name, one.name) for state in states)
     if one.kind != "unit" or other.kind != "unit":
         return False
     names = {one.name, other.name}
@@ -107,10 +109,19 @@ def same_party(one: Holder | None, other: Holder | None, *states: HostState) -> 
     return False
 
 
+def _task_of(state: HostState, container: str, service: str) -> bool:
+    """Whether ``container`` is a task of the Swarm's ``service``."""
+    there = state.containers.get(container)
+    return there is not None and there.labels.get("com.docker.swarm.service.name") == service
+
+
 def _starts(state: HostState, unit: str, container: str) -> bool:
     found = state.units.get(unit)
-    order = identity.container_of_unit(found) if found is not None else None
-    return order is not None and order.name == container
+    if found is None:
+        return False
+    order = identity.container_of_unit(found)
+    there = state.containers.get(container)
+    return (order is not None and order.name == container) or (there is not None and identity.starts(found, there))
 
 
 def clashes(before: HostState, forecast: HostForecast) -> tuple[Clash, ...]:

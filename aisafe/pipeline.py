@@ -84,12 +84,19 @@ class View(Protocol):
     def proof(self, verdict: Verdict) -> None: ...
 
 
+Judged = Callable[[Mapping[str, HostState], Forecast, Verdict, int], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """``plan_only``: stop after the judgement. ``settings``: as configured for this run."""
+    """``plan_only``: stop after the judgement. ``settings``: as configured for this run.
+
+    ``judged`` is told the hosts' states, the forecast, the verdict and its exit code; it may raise StalePlan.
+    """
 
     settings: Settings
     plan_only: bool = False
+    judged: Judged | None = None
 
 
 def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
@@ -108,6 +115,8 @@ def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
     verdict = log.keep("verdict", judge(before, forecast, lint=lint(), settings=ask.settings))
     refused = exit_code(verdict, plan=ask.plan_only)
     view.plan(before, forecast, verdict, refused)
+    if ask.judged is not None:
+        ask.judged(before, forecast, verdict, refused)
     untouched = {host: HostResult(host=host, outcome="untouched") for host in target.connections}
     if ask.plan_only:
         return Outcome(exit_code=refused, word="blocked" if verdict.blocks else "planned", hosts=untouched)

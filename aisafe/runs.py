@@ -13,6 +13,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -86,6 +87,7 @@ class RunStore:
 
         Raises AisafeError when the directory can't be written.
         """
+        self._forget(settings.keep_runs - 1)
         now = datetime.now(UTC)
         run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         directory = self.root / run
@@ -105,6 +107,13 @@ class RunStore:
                 fix="Make room or rights there, or name another place: AISAFE_STATE_DIR.",
             ) from error
         return log
+
+    def _forget(self, kept: int) -> None:
+        """Remove all but the newest ``kept`` records; one that a process still writes stays."""
+        for directory in self._directories()[kept:]:
+            with suppress(OSError), (directory / "lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(directory)
 
     def list(self) -> tuple[RunRecord, ...]:
         """All of them, the newest first."""

@@ -7,9 +7,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -17,23 +17,39 @@ from types import TracebackType
 
 from aisafe.collect import collect
 from aisafe.config import Settings
+from aisafe.effects.api import LiveFile
 from aisafe.errors import HostError
 from aisafe.guard import Guard, scope_of
+from aisafe.marks import mark_file
 from aisafe.model import Applied, CheckResult, Finding, Forecast, HostForecast, HostState, Target
 from aisafe.playbook.apply import apply
 from aisafe.playbook.commandline import CommandLine
 from aisafe.playbook.facts_payload import facts_payload
-from aisafe.playbook.lint import start_lint
+from aisafe.playbook.lint import LintJob
 from aisafe.playbook.passwords import Handover, Passwords
+from aisafe.recorded import RecordedStates
 from aisafe.simulation.client import Simulation
+from aisafe.transport.payload import agent
 from aisafe.transport.pool import SessionPool
 
 CHECK_KINDS = ("tcp", "http", "command")
 """The order in which the agent answers a host's checks."""
 
 
+def _warm() -> None:
+    """What asking the hosts will need, while the child still reads the playbook (0.4 s). What fails here fails again there."""
+    with suppress(Exception):
+        import_module("paramiko")
+        agent()
+        facts_payload()
+
+
 class RealSite:
-    """The site of a real run. A context manager: leaving it ends the connections. ``simulation``: started already."""
+    """The site of a real run; ``simulation`` and ``lint`` are started already. Leaving the context ends the connections.
+
+    ``recorded``: what is taken for the hosts' state instead of asking them.
+    ``reads``: host -> live file that the forecast looked at -> its digest, when there is a ``salt`` for them.
+    """
 
     def __init__(
         self,
@@ -43,20 +59,26 @@ class RealSite:
         passwords: Passwords,
         program: Path,
         simulation: Simulation,
+        lint: LintJob,
+        recorded: RecordedStates | None = None,
+        salt: str = "",
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
         self._line, self._settings, self._passwords = line, settings, passwords
         self._program, self._simulation, self._environ, self._say = program, simulation, environ, say
-        self._cwd = Path.cwd()
+        self._lint = lint
         self._stack = ExitStack()
         self._target: Target | None = None
         self._facts: Mapping[str, Mapping[str, object]] = {}
         self._pool: SessionPool | None = None
         self._seen: frozenset[str] = frozenset()
+        self._salt = salt
+        self._recorded = recorded
+        self.reads: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> RealSite:
-        threading.Thread(target=import_module, args=("paramiko",), daemon=True).start()  # 0.3 s while the child works
+        threading.Thread(target=_warm, daemon=True).start()
         return self
 
     def __exit__(
@@ -65,18 +87,7 @@ class RealSite:
         self._stack.close()
 
     def start_lint(self) -> Callable[[], tuple[Finding, ...]]:
-        if self._settings.lint == "off":
-            return lambda: ()
-        job = start_lint(
-            self._line.playbooks,
-            cwd=self._cwd,
-            environ=self._environ,
-            ansible_playbook=self._program,
-            timeout=self._settings.lint_timeout,
-            required=self._settings.lint == "on",
-        )
-        self._stack.callback(job.stop)
-        return job.result
+        return self._lint.result
 
     def target(self) -> Target:
         self._target = self._simulation.target()
@@ -91,6 +102,10 @@ class RealSite:
 
     def collect(self, *, fresh: bool = False) -> Mapping[str, HostState]:
         assert self._target is not None
+        if self._recorded is not None:
+            found = self._recorded.collect(self._target.connections)
+            self._facts = found.facts
+            return found.states
         first = not self._facts
         payload = facts_payload() if first and self._target.needs_facts else None
         collected = collect(
@@ -104,7 +119,13 @@ class RealSite:
         self._seen = frozenset(
             host for host, state in states.items() if not any(spot.kind == "host" for spot in state.blind_spots)
         )
-        return self._simulation.forecast(states=states, facts=self._facts, read=self.pool.read)
+        return self._simulation.forecast(states=states, facts=self._facts, read=self._read)
+
+    def _read(self, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
+        found = (self._recorded or self.pool).read(host, paths)
+        if self._salt:
+            self.reads.setdefault(host, {}).update((path, mark_file(file, self._salt)) for path, file in found.items())
+        return found
 
     def guard(self, forecast: Forecast, *, run: str) -> Guard:
         """A guard for every host that could be seen; one that could not has been accepted as it is by the user."""

@@ -31,10 +31,12 @@ class View:
     """Progress and results of one run. ``format``: how the forecast of a plan is shown; all but terminal go to stdout."""
 
     def __init__(
-        self, *, verbosity: int = 0, format: str = "terminal", plan_only: bool = False, reports: Iterable[Report] = ()
-    ) -> None:
+        self, *, verbosity: int = 0, format: str = "terminal", plan_only: bool = False, reports: Iterable[Report] = (),
+        playbooks: tuple[str, ...] = (), quiet: bool = False,
+    ) -> None:  # fmt: skip
         self._console, self._verbosity = console(), verbosity
         self._format, self._plan_only = format, plan_only
+        self._playbooks, self._quiet = playbooks, quiet
         self._status: Status | None = None
         self._seen: RunView | None = None
         self._proof: Verdict | None = None
@@ -72,7 +74,10 @@ class View:
             exit_code=exit_code,
             verbosity=self._verbosity,
             run=self.run,
+            playbooks=self._playbooks,
         )
+        if self._quiet:
+            return
         if self._plan_only and self._format != "terminal":
             sys.stdout.write(find_report(self._format)(self._seen))
         else:
@@ -107,7 +112,8 @@ class View:
                 sys.stderr.write(text)
                 continue
             try:
-                item.path.write_text(text, encoding="utf-8")
+                with item.path.open("a" if item.append else "w", encoding="utf-8") as file:
+                    file.write(text)
             except OSError as error:
                 raise AisafeError(
                     f"The report {item.path} cannot be written: {error.strerror}.",

@@ -71,11 +71,10 @@ def workplace(directory: Path, inventory_lines: Sequence[str], *, group: str = "
 
 
 def put_in(playbook: str, finding: dict[str, Any]) -> str:
-    """The playbook's text with the finding's own YAML put in before the task it is about."""
-    lines = playbook.splitlines(keepends=True)
-    at = int(finding["task"]["line"]) - 1
-    while not lines[at].lstrip().startswith("- "):
-        at -= 1
-    indent = " " * (len(lines[at]) - len(lines[at].lstrip()))
-    new = "".join(f"{indent}{line}\n" if line else "\n" for line in finding["yaml"].rstrip("\n").splitlines())
-    return "".join([*lines[:at], new, "\n", *lines[at:]])
+    """The playbook's text with the finding's own way out put in, as ``aisafe fix --write`` does it."""
+    from aisafe.model import Finding
+    from aisafe.model.codec import load
+    from aisafe.patching import patches
+
+    known = load(Finding, {key: value for key, value in finding.items() if value is not None})
+    return patches([known], {finding["task"]["path"]: playbook}.get).patches[0].after

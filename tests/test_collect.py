@@ -22,6 +22,8 @@ STATE = {"taken_at": "2026-01-01T00:00:00+00:00", "root": True}
 
 
 class ActedSession:
+    login = None
+
     def __init__(self, host: str, answers: Mapping[str, Any]) -> None:
         self.host, self.answers, self.asked, self.closed = host, answers, [], False  # type: ignore[var-annotated]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from aisafe.config import OPTIONS, Accept, Check, Report, Settings, find_file, schema, settings
+from aisafe.config import OPTIONS, Accept, Check, Report, Settings, find_file, settings
+from aisafe.configfile import schema
 from aisafe.errors import UsageError
 
 TODAY = date(2026, 3, 1)

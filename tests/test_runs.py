@@ -204,3 +204,16 @@ def test_events_survive_a_torn_line(store: RunStore, tmp_path: Path) -> None:
         file.write('{"at": "2026')
     assert [event["event"] for event in store.load("last").events][-2:] == ["one", '{"at": "2026']
     assert json.loads((log.directory / "events.jsonl").read_text(encoding="utf-8").splitlines()[0])["event"]
+
+
+def test_only_the_newest_are_kept_and_never_one_that_goes_on(store: RunStore, tmp_path: Path) -> None:
+    going = begin(store, tmp_path, keep_runs=3)
+    going.directory.rename(going.directory.with_name("20200101T000000Z-000000"))  # the oldest of all
+    for number in range(5):
+        with begin(store, tmp_path, keep_runs=3) as log:
+            log.close(DONE)
+        log.directory.rename(log.directory.with_name(f"2021010{number + 1}T000000Z-000000"))
+    names = sorted(path.name for path in store.root.iterdir())
+    assert names[0] == "20200101T000000Z-000000"
+    assert names[-1] == "20210105T000000Z-000000"
+    assert len(names) in (3, 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -15,7 +14,16 @@ from .engine import SOCKET, Engine, EngineError
 TIMEOUT = 10.0
 """Seconds for one answer: a daemon that takes longer is as good as dead for this run."""
 
-NOTHING: dict[str, Any] = {"containers": {}, "images": [], "networks": [], "volumes": []}
+NOTHING: dict[str, Any] = {
+    "containers": {},
+    "images": [],
+    "networks": [],
+    "volumes": [],
+    "swarm_manager": False,
+    "swarm_services": {},
+    "podman_networks": [],
+    "podman_volumes": [],
+}
 
 
 def docker() -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -25,18 +33,17 @@ def docker() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     installed and does not answer is a blind spot that blocks, also when it is stopped and disabled: its containers with
     a restart policy come back with it.
     """
-    blind = _podman()
     if not _installed():
-        return NOTHING, blind
+        return NOTHING, []
     try:
-        return _ask(Engine(timeout=TIMEOUT)), blind
+        return _ask(Engine(timeout=TIMEOUT)), []
     except EngineError as error:
         fix = "Start Docker (systemctl start docker), or remove it if this host does not need it."
         if "ermission" in error.message:
             fix = "Give the user root through become, or membership in the group docker."
         elif not os.path.exists(SOCKET):
             error = EngineError("Docker is installed, but does not run: there is no socket %s" % SOCKET)
-        return NOTHING, [*blind, {"kind": "container", "reason": error.message, "fix": fix, "blocks": True}]
+        return NOTHING, [{"kind": "container", "reason": error.message, "fix": fix, "blocks": True}]
 
 
 def _installed() -> bool:
@@ -50,18 +57,6 @@ def _installed() -> bool:
     )
 
 
-def _podman() -> list[dict[str, Any]]:
-    if shutil.which("podman") is None:
-        return []
-    used = os.path.isdir("/var/lib/containers/storage/overlay-containers") or glob.glob(
-        "/home/*/.local/share/containers/storage/overlay-containers"
-    )
-    if not used:
-        return []
-    return [{"kind": "container", "reason": "Podman is used on this host; its containers are not read",
-             "fix": "Check by hand that no Podman container uses the same ports.", "blocks": False}]  # fmt: skip
-
-
 def _ask(engine: Engine) -> dict[str, Any]:
     listed = engine.get("/containers/json", {"all": 1}) or []
     images = engine.get("/images/json") or []
@@ -71,13 +66,35 @@ def _ask(engine: Engine) -> dict[str, Any]:
         answers = list(pool.map(lambda path: _present(engine, path), paths))
         networks = engine.get("/networks") or []
         volumes = (engine.get("/volumes") or {}).get("Volumes") or []
+        services = swarm(engine)
     containers = [container(answer) for answer in answers[: len(listed)] if answer]
     return {
         "containers": {entry["name"]: entry for entry in sorted(containers, key=lambda entry: str(entry["name"]))},
         "images": [image(answer) for answer in answers[len(listed) :] if answer],
         "networks": sorted(entry["Name"] for entry in networks),
         "volumes": sorted(entry["Name"] for entry in volumes),
+        "swarm_manager": services is not None,
+        "swarm_services": services or {},
     }
+
+
+def swarm(engine: Engine) -> dict[str, Any] | None:
+    """The services of the swarm that this host manages; None where it manages none (HTTP status 503)."""
+    try:
+        listed = engine.get("/services") or []
+    except EngineError as error:
+        if error.status in (404, 406, 500, 503):
+            return None
+        raise
+    found = {}
+    for entry in listed:
+        spec = entry["Spec"]
+        ports = (entry.get("Endpoint") or {}).get("Ports") or (spec.get("EndpointSpec") or {}).get("Ports") or ()
+        image = ((spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}).get("Image", "")
+        found[spec["Name"]] = {"name": spec["Name"], "image": image, "sockets": [
+            {"protocol": port["Protocol"], "address": "::", "port": port["PublishedPort"], "ipv6_only": False}
+            for port in ports if port.get("PublishedPort") and port.get("Protocol") in ("tcp", "udp")]}  # fmt: skip
+    return found
 
 
 def _present(engine: Engine, path: str) -> Any:
@@ -89,8 +106,8 @@ def _present(engine: Engine, path: str) -> Any:
         raise
 
 
-def container(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """One answer to ``GET /containers/{id}/json`` as the model's Container."""
+def container(answer: Mapping[str, Any], ipv6: bool = True) -> dict[str, Any]:
+    """One answer to ``GET /containers/{id}/json`` as the model's Container; ``ipv6``: whether its engine publishes there."""
     state, config, host = answer["State"], answer["Config"], answer["HostConfig"]
     return {
         "name": answer["Name"].lstrip("/"),
@@ -103,7 +120,7 @@ def container(answer: Mapping[str, Any]) -> dict[str, Any]:
         "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
         "network_mode": host.get("NetworkMode") or "",
         "networks": sorted((answer.get("NetworkSettings") or {}).get("Networks") or {}),
-        "ports": _ports(answer),
+        "ports": _ports(answer, ipv6),
         "exposed": sorted(config.get("ExposedPorts") or {}),
         "mounts": [
             {"type": mount.get("Type", ""), "source": mount.get("Name") or mount.get("Source") or "",
@@ -125,7 +142,7 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _ports(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _ports(answer: Mapping[str, Any], ipv6: bool) -> list[dict[str, Any]]:
     """As the engine holds them now, or as it would (PortBindings) while the container does not run.
 
     A port that the engine chooses ('' or a range) is known only while the container runs.
@@ -138,7 +155,7 @@ def _ports(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
         for binding in outer or ():
             if protocol not in ("", "tcp", "udp") or not str(binding.get("HostPort", "")).isdigit():
                 continue
-            for address in [binding["HostIp"]] if binding.get("HostIp") else _wildcards():
+            for address in [binding["HostIp"]] if binding.get("HostIp") else _wildcards(ipv6):
                 socket = {"protocol": protocol or "tcp", "address": address, "port": int(binding["HostPort"]),
                           "ipv6_only": address == "::"}  # fmt: skip
                 if socket["port"]:
@@ -146,11 +163,11 @@ def _ports(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _wildcards() -> list[str]:
+def _wildcards(ipv6: bool) -> list[str]:
     """What the engine binds when no address is given: both families where the host has both."""
     try:
         with open("/proc/net/if_inet6", encoding="ascii") as file:
-            return ["0.0.0.0", "::"] if file.read().strip() else ["0.0.0.0"]  # noqa: S104
+            return ["0.0.0.0", "::"] if ipv6 and file.read().strip() else ["0.0.0.0"]  # noqa: S104
     except OSError:
         return ["0.0.0.0"]  # noqa: S104
 

@@ -6,6 +6,7 @@ up to date with its containers: they are left alone, in the places where they ar
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, Dict, List
 
@@ -27,6 +28,26 @@ def snapshot() -> dict[str, Any]:
         state[family] = parse(command.run([family + "-save"])) if command.find(family + "-save") else {}
     state["nft"] = _nft_tables() if command.find("nft") else {}
     return state
+
+
+def told() -> dict[str, list[str]]:
+    """The rules as lines, by tool: ``-t filter -P INPUT DROP``, ``-t filter -A INPUT …``; ``firewalld``: its zones as
+    ``firewall-cmd --list-all-zones`` tells them. A tool that is not there, does not run or may not be asked has no entry."""
+    found: dict[str, list[str]] = {}
+    for family in FAMILIES:
+        try:
+            tables = parse(command.run([family + "-save"], timeout=20)) if command.find(family + "-save") else None
+        except command.CommandFailed:
+            continue
+        if tables is not None:
+            found[family] = [
+                "-t %s %s" % (table, line) for table, chains in tables.items() for head, rules in chains.items()
+                for line in ["-P " + head, *rules]
+            ]  # fmt: skip
+    if command.find("firewall-cmd"):
+        with contextlib.suppress(command.CommandFailed):  # it does not run
+            found["firewalld"] = command.run(["firewall-cmd", "--list-all-zones"], timeout=20).splitlines()
+    return found
 
 
 def parse(text: str) -> Chains:

@@ -7,7 +7,7 @@ import shutil
 import sys
 from typing import Any, Callable, Dict
 
-from . import docker, firewall, rollback, snapshot, units, watchdog
+from . import docker, firewall, rollback, snapshot, uninstall, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
@@ -195,6 +195,7 @@ OPS: Dict[str, Callable[[Args, Progress], Dict[str, Any]]] = {
     "rollback": roll_back,
     "status": status,
     "stop_processes": stop_processes,
+    "uninstall": uninstall.uninstall,
 }
 
 

@@ -75,8 +75,11 @@ def holder(parts: Iterable[str], containers: Mapping[str, str], process: str) ->
     return {"kind": "process", "name": process}
 
 
-def listeners(units: Mapping[str, Any], containers: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """Every listener, and how many of them have a holder that this user may not see."""
+def listeners(
+    units: Mapping[str, Any], containers: Mapping[str, Any], services: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], int]:
+    """Every listener, and how many of them have a holder that this user may not see. ``services``: of the swarm, whose
+    ports dockerd holds."""
     sockets = netlink.bound()
     pids, complete = owners({entry["inode"] for entry in sockets})
     root = read("/proc/1/cgroup")
@@ -89,6 +92,9 @@ def listeners(units: Mapping[str, Any], containers: Mapping[str, Any]) -> tuple[
         if container["state"] in ("running", "paused", "restarting")
         for port in container["ports"]
     }
+    for name, service in services.items():
+        for socket in service["sockets"]:
+            published.setdefault(_key(socket), name)
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     unseen = 0
     for entry in sockets:

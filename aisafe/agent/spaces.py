@@ -34,3 +34,18 @@ def spaces(table: str = "/proc/self/mounts") -> list[dict[str, Any]]:
         found.append({"path": path, "type": kind, "total": status.f_blocks * status.f_frsize,
                       "free": status.f_bfree * status.f_frsize})  # fmt: skip
     return found
+
+
+def memory() -> dict[str, int]:
+    """``memory_total`` and ``swap_total`` in bytes (proc_meminfo(5)); what cannot be read is left out."""
+    names = {"MemTotal": "memory_total", "SwapTotal": "swap_total"}
+    found = {}
+    try:
+        with open("/proc/meminfo") as text:
+            for line in text:
+                name, _, rest = line.partition(":")
+                if name in names and rest.split():
+                    found[names[name]] = int(rest.split()[0]) * 1024
+    except (OSError, ValueError):
+        pass
+    return found

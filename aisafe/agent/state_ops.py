@@ -10,7 +10,21 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable
 
-from . import accounts, checks, containers, facts, files, listeners, packages, spaces, systemd
+from . import (
+    accounts,
+    checks,
+    containers,
+    facts,
+    files,
+    firewall,
+    listeners,
+    login,
+    packages,
+    packets,
+    podman,
+    spaces,
+    systemd,
+)
 from .failure import AgentFailure
 from .pending import unfinished
 from .store import boot_id
@@ -27,9 +41,12 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
         asked: dict[str, Future[Any]] = {
             "units": pool.submit(systemd.units, cache=os.path.join(facts.directory(), "units-cache.json")),
             "docker": pool.submit(containers.docker),
+            "podman": pool.submit(podman.podman),
             "packages": pool.submit(packages.packages),
             "accounts": pool.submit(accounts.accounts),
             "spaces": pool.submit(spaces.spaces),
+            "firewall": pool.submit(firewall.told),
+            "packets": pool.submit(packets.packets),
         }
 
         def answer(name: str, kind: str, empty: Any, fix: str = "", blocks: bool = True) -> Any:
@@ -44,14 +61,18 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
 
         units = answer("units", "unit", {}, "Only hosts with systemd can be judged and guarded.")
         docker, spots = answer("docker", "container", (containers.NOTHING, []))
-        blind += spots
+        others, hidden = answer("podman", "podman", (dict(containers.NOTHING), []))
+        docker, blind = podman.joined(docker, others), [*blind, *spots, *hidden]
         installed = answer("packages", "package", {}, blocks=False)
         users, groups = answer("accounts", "user", ({}, {}))
         room = answer("spaces", "space", [], blocks=False)
+        rules = answer("firewall", "firewall", {}, blocks=False)
+        filters = answer("packets", "firewall", None, blocks=False) if os.geteuid() == 0 else None
     document = dict(
         docker, taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(), boot_id=boot_id(),
         hostname=os.uname().nodename, os=os_release(), root=os.geteuid() == 0, units=units, packages=installed,
-        users=users, groups=groups, spaces=room, listeners=_listeners(units, docker["containers"], blind),
+        users=users, groups=groups, spaces=room, **spaces.memory(), firewall=rules, packet_filter=filters,
+        came=login.login(), listeners=_listeners(units, docker, blind),
         blind_spots=blind, agent_checks=_agent_checks(blind, room), unfinished=unfinished(blind),
     )  # fmt: skip
     if args.get("files"):
@@ -67,7 +88,7 @@ def state(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, An
 def _listeners(units: dict[str, Any], known: dict[str, Any], blind: list[dict[str, Any]]) -> list[dict[str, Any]]:
     fix = "Let the run become root on this host (ansible_become, or a login as root)."
     try:
-        found, unseen = listeners.listeners(units, known)
+        found, unseen = listeners.listeners(units, known["containers"], known["swarm_services"])
     except Exception as error:  # whatever it is, no listener is known then
         reason = "the listening sockets could not be read: %s" % (getattr(error, "strerror", None) or error)
         blind.append({"kind": "listener", "reason": reason, "fix": fix, "blocks": True})

@@ -13,11 +13,11 @@ KINDS = ("service", "socket", "timer", "path")
 MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 PROPERTIES = "org.freedesktop.DBus.Properties"
 UNIT = ("Id", "Names", "UnitFileState", "FragmentPath", "DropInPaths", "Triggers", "TriggeredBy", "InvocationID",
-        "NeedDaemonReload", "LoadState", "ActiveState", "SubState")  # fmt: skip
+        "NeedDaemonReload", "LoadState", "ActiveState", "SubState", "Requires", "BindsTo", "PartOf")  # fmt: skip
 OF_KIND = {
-    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "ExecStart", "Environment",
-                "EnvironmentFiles"),
-    "socket": ("Listen", "Result"),
+    "service": ("Type", "Restart", "MainPID", "NRestarts", "Result", "User", "ExecStart", "ExecStartEx",
+                "Environment", "EnvironmentFiles", "WorkingDirectory", "StateDirectory"),
+    "socket": ("Listen", "BindIPv6Only", "Result"),
     "timer": ("Result",),
     "path": ("Result",),
 }  # fmt: skip
@@ -144,14 +144,35 @@ def _unit(values: dict[str, Any]) -> dict[str, Any]:
         "result": values.get("Result", ""),
         "fragment_path": values.get("FragmentPath", ""),
         "drop_in_paths": values.get("DropInPaths", []),
-        "commands": [[path, *argv[1:]] for path, argv, *_ in values.get("ExecStart", ())],
+        "commands": [
+            _command(path, argv, flags)
+            for path, argv, flags, *_ in values.get("ExecStartEx") or values.get("ExecStart", ())
+        ],
         "environment": dict(entry.split("=", 1) for entry in values.get("Environment", ()) if "=" in entry),
         "environment_files": [
             ("-" if optional else "") + path for path, optional in values.get("EnvironmentFiles", ())
         ],
         "listen": ["Listen%s=%s" % pair for pair in values.get("Listen", ())],
+        "ipv6_only": values.get("BindIPv6Only", "") == "ipv6-only",
         "triggers": values.get("Triggers", []),
         "triggered_by": values.get("TriggeredBy", []),
         "user": values.get("User", ""),
+        "requires": sorted(
+            {name for key in ("Requires", "BindsTo", "PartOf") for name in values.get(key, ()) if _kind(name) in KINDS}
+        ),
+        "directories": [
+            *filter(None, [values.get("WorkingDirectory", "").lstrip("!")]),
+            *("/var/lib/" + entry for entry in values.get("StateDirectory", ())),
+        ],
+        "working_directory": values.get("WorkingDirectory", "").lstrip("-!"),
         "need_daemon_reload": bool(values.get("NeedDaemonReload", False)),
     }
+
+
+def _command(path: str, argv: list[str], flags: Any) -> list[str]:
+    """The words of ExecStart=; where its prefix ``:`` forbids variables, each ``$`` is doubled, as in ``$$``.
+
+    ``flags``: of ExecStartEx (since systemd 243) a list; ExecStart has a boolean there.
+    """
+    plain = isinstance(flags, list) and "no-env-expand" in flags
+    return [path, *(word.replace("$", "$$") if plain else word for word in argv[1:])]

@@ -11,12 +11,13 @@ import json
 import os
 from typing import Any, Iterable
 
+FORM = "2"  # of what is kept of a unit
 TRANSIENT = "/run/systemd/transient"  # changes with every login; its units are always loaded
 
 
 def fingerprint(directories: Iterable[str]) -> str:
     """Changes with every unit file, drop-in and link in these directories."""
-    rows: list[str] = []
+    rows = [FORM]
     for directory in directories:
         if directory != TRANSIENT:
             _walk(directory, rows, 0)

@@ -114,7 +114,7 @@ def install(store: Store, unit_directory: str = UNIT_DIRECTORY) -> None:
     link = os.path.join(wants, "aisafe-boot.service")
     if not os.path.islink(link):
         os.makedirs(wants, exist_ok=True)
-        with _same_times(wants):
+        with same_times(wants):
             os.symlink(os.path.join(unit_directory, "aisafe-boot.service"), link)
         changed = True
     if changed:
@@ -122,7 +122,7 @@ def install(store: Store, unit_directory: str = UNIT_DIRECTORY) -> None:
 
 
 @contextlib.contextmanager
-def _same_times(directory: str) -> Any:
+def same_times(directory: str) -> Any:
     info = os.stat(directory)
     yield
     os.utime(directory, ns=(info.st_atime_ns, info.st_mtime_ns))
@@ -135,7 +135,7 @@ def _put(path: str, text: str, mode: int) -> bool:
                 return False
     except OSError:
         pass
-    with _same_times(os.path.dirname(path)):
+    with same_times(os.path.dirname(path)):
         write(path, text, mode=mode)
     return True
 

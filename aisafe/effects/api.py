@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from aisafe.model import Certainty, Effect, TaskRef, Unknown
@@ -82,7 +83,8 @@ class Result:
 
     ``values``: what a registered variable would hold beside changed and failed; a key that is absent is an Unknown to the
     play (``stdout`` of a command). ``facts``: ansible_facts that the module sets. ``opaque``: no model, or this use of the module
-    is not modelled; the text says which.
+    is not modelled; the text says which. ``untold``: why the module may have set further facts and variables that are not
+    known, '' when it cannot.
     """
 
     effects: tuple[Effect, ...] = ()
@@ -91,10 +93,12 @@ class Result:
     values: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     opaque: str = ""
+    untold: str = ""
 
 
 Model = Callable[[Call, "PredictedHost"], Result]
 MODELS: Registry[Model] = Registry("aisafe.effects")
+_FAMILIES: list[tuple[re.Pattern[str], Model]] = []
 
 
 def model(*names: str) -> Callable[[Model], Model]:
@@ -108,17 +112,40 @@ def model(*names: str) -> Callable[[Model], Model]:
     return register
 
 
+def family(pattern: str) -> Callable[[Model], Model]:
+    """Register a model for every module whose whole name matches, and that has no model of its own; the first one counts."""
+
+    def register(function: Model) -> Model:
+        _FAMILIES.append((re.compile(pattern), function))
+        return function
+
+    return register
+
+
+def model_of(name: str) -> Model | None:
+    """The model of a module by its fully qualified name."""
+    found = MODELS.get(name)
+    return found or next((function for pattern, function in _FAMILIES if pattern.fullmatch(name)), None)
+
+
+def qualified(module: str) -> str:
+    """The name under which models are registered."""
+    name = module.replace("ansible.legacy.", "ansible.builtin.", 1)
+    return name if "." in name else f"ansible.builtin.{name}"
+
+
 def predict(call: Call, host: PredictedHost) -> Result:
     """What the task does to ``host``, which changes accordingly. A module without a model yields an opaque result.
 
     A model that raises is a bug: it is reported as opaque with the reason, never as 'nothing happens'.
     """
-    name = call.module.replace("ansible.legacy.", "ansible.builtin.", 1)
-    if "." not in name:
-        name = f"ansible.builtin.{name}"
-    found = MODELS.get(name)
+    name = qualified(call.module)
+    found = model_of(name)
     if found is None:
-        return host.opaque(call, f"no model for module {name}")
+        nothing = host.opaque(call, f"no model for module {name}")
+        return (
+            nothing if name.startswith("ansible.builtin.") else replace(nothing, untold=f"{name}, which has no model")
+        )
     try:
         return host.record(call, found(call, host))
     except Exception as error:  # a crash of a model must count against going on, whatever it is

@@ -94,7 +94,8 @@ class Attributes:
 def attributes(args: Arguments, *, host: PredictedHost, current: PredictedFile, mode: Any = None) -> Attributes:
     """What ``args`` make of the attributes of ``current``; ``mode`` replaces the argument of that name.
 
-    Raises BadArgument for a mode that cannot be read, or for an owner or group that certainly does not exist.
+    Raises BadArgument for a mode that cannot be read, or for an owner or group that certainly does not exist: a package
+    that the run has installed may have brought an account.
     """
     wanted = args.raw("mode") if mode is None else mode
     unsure = [name for name in ("mode", "owner", "group") if args.unknown(name) is not None]
@@ -119,7 +120,7 @@ def _account(name: str | None, *, host: PredictedHost, group: bool) -> str | Non
     if name.isdigit():
         return (group_name if group else user_name)(int(name), host) or name
     table = host.groups if group else host.users
-    if table and name not in table and local_accounts(host):
+    if table and name not in table and local_accounts(host) and not host.unforeseen:
         raise BadArgument(
             f"{'chgrp' if group else 'chown'} failed: failed to look up {'group' if group else 'user'} {name}"
         )

@@ -101,7 +101,7 @@ def _result(call: Call, host: PredictedHost, args: Arguments, ran: Ran, *, certa
     created = args.text("creates")
     if created is not None and not set("*?[") & set(created) and (ran.opaque or effects):
         path = remote_path(posixpath.join(args.text("chdir") or "/", created), call=call, host=host)
-        if host.file(path).exists is False:
+        if host.file(path).exists is not True:
             effects += host.files.disturb(call, path, "what the command leaves there")
     values: dict[str, Any] = {}
     if ran.stdout is not None:
@@ -213,6 +213,8 @@ def _simple(scene: Scene, simple: Simple) -> Ran:
         scene = replace(scene, stdin=documents[-1].text if documents[-1].literal else None)
     elif any(one.operator == "<" for one in simple.redirects):
         scene = replace(scene, stdin=None)
+    if simple.assignments and simple.words:
+        scene = replace(scene, call=_with_variables(scene.call, simple.assignments))
     ran = _program(scene, simple.words) if simple.words else Ran(ok=True, rc=0, stdout="")
     effects = ran.effects
     for redirect in simple.redirects:
@@ -221,6 +223,13 @@ def _simple(scene: Scene, simple: Simple) -> Ran:
         if redirect.fd in (1, -1) and redirect.operator in (">", ">>"):
             ran = replace(ran, stdout="")
     return replace(ran, effects=effects)
+
+
+def _with_variables(call: Call, assignments: Iterable[str]) -> Call:
+    """``call`` with ``A=b`` in its environment; what only the host's shell makes of a value is marked as such."""
+    pairs = (text.partition("=") for text in assignments)
+    values = {name: f"⟦{value}⟧" if set("$`") & set(value) else value for name, _, value in pairs}
+    return replace(call, environment={**call.environment, **values})
 
 
 def _redirected(scene: Scene, redirect: Redirect, ran: Ran, simple: Simple) -> tuple[Effect, ...]:
@@ -249,6 +258,8 @@ def _program(scene: Scene, words: Sequence[Word]) -> Ran:
             if scene.cwd and scene.host.file(scene.cwd, follow=True).exists is False
             else Ran(ok=True, stdout="")
         )
+    if name == "export":
+        scene.call = _with_variables(scene.call, [word.text for word in rest if "=" in word.text])
     if name in ("export", "set", "unset", "umask", "ulimit", "shopt"):
         return Ran(ok=True, stdout="")
     if name == "exit":

@@ -16,6 +16,7 @@ from aisafe.effects.predicted import PredictedHost, changed
 from aisafe.formats import envfile
 from aisafe.formats.dockerrun import ContainerOrder, command_words, volume
 from aisafe.formats.ports import PortSpec, parse_published, published_sockets
+from aisafe.formats.sizes import size_of
 from aisafe.model import Container, Effect, Mount, Unknown, is_unknown
 
 STATES: Final = ("absent", "present", "healthy", "stopped", "started")
@@ -169,6 +170,8 @@ def order_of(call: Call, host: PredictedHost, args: Arguments) -> ContainerOrder
         environment=_environment(args, host),
         mounts=tuple(_mounts(args)),
         labels=_texts(args.raw("labels")),
+        memory_limit=size_of(_text(args, "memory")),
+        memory_reserved=size_of(_text(args, "memory_reservation")),
         problems=tuple(problems),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from aisafe.effects.filetree import FileTree
 from aisafe.effects.services import (
     container_listening,
     container_service,
-    docker_at_boot,
+    engine_at_boot,
     live_container,
     restarts,
     started_by_units,
@@ -52,19 +52,22 @@ class PredictedContainer:
 
 
 class ContainerStore:
-    """Containers by name. Each verb returns the effects it has: none, when the container is so already.
+    """Containers of one engine by name. Each verb returns the effects it has: none, when it is so already.
 
-    ``images``, ``networks`` and ``volumes`` are what the engine has now.
+    ``program``: docker or podman. ``images``, ``networks`` and ``volumes`` are what the engine has now.
     """
 
-    def __init__(self, state: HostState, files: FileTree) -> None:
+    def __init__(self, state: HostState, files: FileTree, program: str = "docker") -> None:
         self._state = state
         self._files = files
+        self.program = program
         self._now: dict[str, PredictedContainer] = {}
         self._recipes: dict[str, ImageRecipe] = {}
-        self.images: list[Image] = list(state.images)
-        self.networks: set[str] = set(state.networks)
-        self.volumes: set[str] = set(state.volumes)
+        podman = program == "podman"
+        self._live = {name: item for name, item in state.containers.items() if item.engine == program}
+        self.images: list[Image] = [image for image in state.images if image.engine == program]
+        self.networks: set[str] = set(state.podman_networks if podman else state.networks)
+        self.volumes: set[str] = set(state.podman_volumes if podman else state.volumes)
 
     @property
     def engine(self) -> sockets.Engine:
@@ -72,14 +75,16 @@ class ContainerStore:
         return sockets.Engine(images=tuple(self.images), ipv6=self.ipv6)
 
     def ipv6(self) -> bool:
-        """Whether the engine publishes ports on IPv6 as well."""
+        """Whether the engine publishes ports on IPv6 as well. Podman's conmon holds 0.0.0.0 alone."""
+        if self.program == "podman":
+            return False
         table = self._files.get("/proc/net/if_inet6")
         return sockets.publishes_ipv6(table.text, seen=table.kind != "unseen")
 
     @property
     def blind(self) -> str:
         """Why the engine could not be asked, '' when it was."""
-        kinds = ("container", "host", "inventory")
+        kinds = ("podman" if self.program == "podman" else "container", "host", "inventory")
         return "; ".join(spot.reason for spot in self._state.blind_spots if spot.kind in kinds and spot.blocks)
 
     def get(self, name: str) -> PredictedContainer:
@@ -87,9 +92,9 @@ class ContainerStore:
         name = name.lstrip("/")
         if name in self._now:
             return self._now[name]
-        live = self._state.containers.get(name)
+        live = self._live.get(name)
         if live is None and len(name) >= 12:
-            live = next((item for item in self._state.containers.values() if item.id.startswith(name)), None)
+            live = next((item for item in self._live.values() if item.id.startswith(name)), None)
         if live is None:
             return PredictedContainer(name=name)
         if live.name in self._now:
@@ -102,7 +107,7 @@ class ContainerStore:
 
     def all(self) -> tuple[PredictedContainer, ...]:
         """Every container that there is now."""
-        names = dict.fromkeys((*self._state.containers, *self._now))
+        names = dict.fromkeys((*self._live, *self._now))
         return tuple(found for name in names if (found := self.get(name)).container is not None)
 
     def image(self, name: str) -> Image | None:
@@ -120,12 +125,22 @@ class ContainerStore:
             self.images.remove(old)
         self.images.append(
             Image(
-                id=NEW + tag, tags=(tag,), exposed=recipe.exposed if recipe else (),
+                id=NEW + tag, tags=(tag,), engine=self.program, exposed=recipe.exposed if recipe else (),
                 entrypoint=recipe.entrypoint if recipe else (), command=recipe.command if recipe else (),
             )
         )  # fmt: skip
         if recipe is not None:
             self._recipes[tag] = recipe
+
+    def name_image(self, tag: str, image: Image | None) -> None:
+        """``tag`` becomes another name of ``image``; None: of one that is not known."""
+        if image is None:
+            self.add_image(tag)
+            return
+        self.images = [replace(other, tags=tuple(name for name in other.tags if name != tag)) for other in self.images]
+        self.images = [
+            replace(other, tags=(*other.tags, tag)) if other.id == image.id else other for other in self.images
+        ]
 
     def put(
         self,
@@ -219,18 +234,43 @@ class ContainerStore:
         return (self._effect(call, "change", there.name, sure=sure, why=there.why, detail=detail),)
 
     def docker_run(self, call: Call, argv: Sequence[str]) -> tuple[Effect, ...]:
-        """``docker run …`` or ``docker create …`` as a command line; () when it is neither."""
-        order = dockerrun.parse(tuple(argv))
-        if order is None:
-            return ()
+        """``docker run …``, ``docker create …`` or ``podman pod create …`` as a command line; () when it is none."""
+        order = dockerrun.parse(tuple(argv)) or dockerrun.parse_pod(tuple(argv))
+        return () if order is None else self.ask(call, order)
+
+    def ask(self, call: Call, order: ContainerOrder) -> tuple[Effect, ...]:
+        """Make a container as a command line asks for it, with what it needs: its image, a new pod."""
         name = order.name or f"(unnamed, of {order.image})"
         if order.name and self.get(name).container is not None and not order.replaces:
             why = f"a container {name} exists, and then the engine refuses to make another"
             return (self._effect(call, "create", name, sure=False, why=why),)
         effects: tuple[Effect, ...] = ()
-        if self.image(order.image) is None:
+        is_infra = bool(order.pod) and order.name == f"{order.pod}-infra"
+        if self.image(order.image) is None and not is_infra:
             effects = self.pull(call, order.image, why=self.blind)
+        if order.pod and not is_infra:
+            if order.new_pod:
+                effects += self.put(call, dockerrun.infra(order, order.pod), name=f"{order.pod}-infra", running=True)
+            elif not self.get(f"{order.pod}-infra").active:
+                effects += self.start(call, f"{order.pod}-infra")
+            order = replace(order, ports=(), network_mode=f"container:{order.pod}-infra", networks=())
         return (*effects, *self.put(call, order, name=name, running=not order.only_create))
+
+    def rename(self, call: Call, name: str, new: str) -> tuple[Effect, ...]:
+        """Another name for a container; what it listens on stays its own."""
+        there = self.get(name)
+        if there.container is None:
+            return (self._effect(call, "change", name, sure=False, why=self.blind or f"there is no container {name}"),)
+        self._become(call, there.name, None, Listening())
+        self._become(call, new, replace(there.container, name=new), there.listening, order=there.order)
+        holder = Holder(kind="container", name=there.name)
+        return (self._effect(call, "change", new, sure=there.certainty == "certain", why=there.why, frees=(holder,),
+                             detail=f"renamed from {name}", binds=there.listening if there.active else None),)  # fmt: skip
+
+    def members(self, pod: str) -> tuple[str, ...]:
+        """The containers of a pod of Podman, its infra container first."""
+        names = [there.name for there in self.all() if there.container is not None and there.container.pod == pod]
+        return tuple(sorted(names, key=lambda name: name != f"{pod}-infra"))
 
     def pull(self, call: Call, name: str, *, why: str = "") -> tuple[Effect, ...]:
         """An image from its registry; ``why``: what its being needed, or newer, depends on."""
@@ -239,22 +279,22 @@ class ContainerStore:
         return (
             Effect(
                 kind="image", action="pull", name=name, task=call.task, certainty="possible" if why else "certain",
-                why=why,
+                why=why, reversible=self.program == "docker",
             ),
         )  # fmt: skip
 
     def services(self, units: UnitStore) -> tuple[Service, ...]:
         """Every container that runs, would start at boot, or was touched; but those that a unit runs belong to it."""
         known = {name: units.get(name).unit for name in units.names() if name.endswith((".service", ".socket"))}
-        docker, owned = docker_at_boot(known), started_by_units(known.values())
+        boot, owned = engine_at_boot(known, self.program), started_by_units(known.values(), self._live.values())
         found = []
-        for name in dict.fromkeys((*self._state.containers, *self._now)):
+        for name in dict.fromkeys((*self._live, *self._now)):
             there = self.get(name)
-            container, live = there.container, self._state.containers.get(name)
+            container, live = there.container, self._live.get(name)
             shown = container or live
             if shown is None or (name in owned and there.touched is None):
                 continue
-            boots = docker and container is not None and restarts(container, by_hand=there.stopped_by_hand)
+            boots = boot and container is not None and restarts(container, by_hand=there.stopped_by_hand)
             if not (there.active or boots or there.touched):
                 continue
             service = container_service(shown, there.listening, self.images, at_boot=boots)
@@ -279,7 +319,8 @@ class ContainerStore:
             state="running" if running else "created", restart_policy=order.restart_policy or "no",
             network_mode=order.network_mode or "default", networks=order.networks, ports=ports,
             exposed=(*order.exposed, *(image.exposed if image else ())), mounts=order.mounts, labels=order.labels,
-            command=sockets.argv_of(order, image), environment_names=tuple(order.environment),
+            command=sockets.argv_of(order, image), environment_names=tuple(order.environment), engine=self.program,
+            pod=order.pod,
         )  # fmt: skip
 
     def _become(
@@ -316,5 +357,5 @@ class ContainerStore:
             kind="container", action=action, name=name, task=call.task, certainty="certain" if sure else "possible",
             why="" if sure else why or "whether it is so already", detail=detail,
             holder=Holder(kind="container", name=name), binds=binds.sockets if binds else (), frees=frees,
-            sockets_known=binds.known if binds else True,
+            sockets_known=binds.known if binds else True, reversible=self.program == "docker",
         )  # fmt: skip

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument, UnknownArgument
-from aisafe.effects.attributes import path_info, remote_path, understood, write
+from aisafe.effects.attributes import attributes, fresh, path_info, remote_path, understood, write
 from aisafe.effects.files import directory, need_parent
 from aisafe.effects.filetree import PredictedFile
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
+from aisafe.formats.archive import members
 from aisafe.model import Effect, Unknown
 
 
@@ -76,6 +78,7 @@ def uri(call: Call, host: PredictedHost, args: Arguments) -> Result:
             task=call.task,
             certainty="possible",
             reversible=False,
+            elsewhere=True,
             why="what the other side does with the request",
         )
         return Result(effects=(effect,), changed=None if args.given("dest") else False)
@@ -104,11 +107,60 @@ def unarchive(call: Call, host: PredictedHost, args: Arguments) -> Result:
         source = remote_path(args.need("src"), call=call, host=host)
         if host.file(source, follow=True).exists is False:
             raise BadArgument(f"Source '{source}' does not exist")
+    unpacked = _unpacked(call, host, args, path)
+    if unpacked is not None:
+        if creates is not None and not unpacked:
+            unpacked = host.files.disturb(call, remote_path(creates, call=call, host=host), "what the archive holds")
+        return Result(effects=unpacked, changed=True if changed_by(unpacked) else None, values={"dest": path})
     why = "what the archive holds, and what of it is there already"
     effects = _below(call, host, path, why)
     if creates is not None:
         effects += host.files.disturb(call, remote_path(creates, call=call, host=host), why)
     return Result(effects=effects, changed=None, values={"dest": path})
+
+
+_PARTS = ("exclude", "include", "keep_newer", "io_buffer_size")
+
+
+def _unpacked(call: Call, host: PredictedHost, args: Arguments, dest: str) -> tuple[Effect, ...] | None:
+    """The files of an archive whose bytes are known; None where they are not, or options choose among its members."""
+    content = call.source[0].content if isinstance(call.source, tuple) and len(call.source) == 1 else None
+    if args.flag("remote_src") and args.unknown("src") is None and "://" not in args.need("src"):
+        content = host.file(remote_path(args.need("src"), call=call, host=host), follow=True).content
+    strip, options = 0, list(args.words("extra_opts"))
+    while options and (hit := re.fullmatch(r"--strip(?:-components)?(?:=(\d+))?", options[0])):
+        strip = int(hit[1] or (options.pop(1) if len(options) > 1 else 0))
+        options.pop(0)
+    if not isinstance(content, bytes) or options or any(args.given(name) for name in _PARTS):
+        return None
+    found = members(content)
+    if found is None:
+        return None
+    placed = [(posixpath.join(dest, *member.path.split("/")[strip:]), member) for member in found
+              if len(member.path.split("/")) > strip and member.path != "."]  # fmt: skip
+    host.prefetch(path for path, _ in placed)
+    given = fresh(call, host)
+    effects: tuple[Effect, ...] = ()
+    for path, member in placed:
+        owner, group = (
+            args.text("owner") or member.owner or given.owner,
+            args.text("group") or member.group or given.group,
+        )
+        if call.become_user != "root":
+            owner, group = given.owner, given.group
+        if member.kind == "link":
+            effects += host.link(call, path, member.target, owner=owner, group=group)
+            continue
+        current = host.file(path)
+        base = current if current.mode is not None else PredictedFile(path=path, kind=member.kind, mode=member.mode)
+        mode = attributes(args, host=host, current=base).mode if args.given("mode") else member.mode
+        if member.kind == "directory":
+            effects += host.make_directory(call, path, mode=mode, owner=owner, group=group)
+        else:
+            if host.file(posixpath.dirname(path), follow=True).kind == "absent":
+                effects += host.make_directory(call, posixpath.dirname(path), owner=owner, group=group)
+            effects += host.put(call, path, content=member.content, mode=mode, owner=owner, group=group)
+    return effects
 
 
 def _below(call: Call, host: PredictedHost, path: str, why: str) -> tuple[Effect, ...]:
@@ -138,4 +190,10 @@ def git(call: Call, host: PredictedHost, args: Arguments) -> Result:
         return Result(effects=(*effects, *_below(call, host, path, why)), changed=True)
     if not args.flag("update", default=True):
         return Result(changed=False)
+    version, head = (
+        args.word("version", default="HEAD"),
+        host.file(posixpath.join(path, ".git/HEAD"), follow=True).text or "",
+    )
+    if re.fullmatch(r"[0-9a-f]{40}", version) and head.strip() == version and not args.flag("force"):
+        return Result(changed=False, values={"before": version, "after": version})
     return Result(effects=_below(call, host, path, f"{why} by now"), changed=None)

@@ -22,6 +22,7 @@ class PredictedFile:
     to be read (``reason`` says so). ``mode`` holds the permission bits, ``owner`` and ``group`` are names; None where
     they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
     (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
+    ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host.
     """
 
     path: str
@@ -37,6 +38,7 @@ class PredictedFile:
     certainty: Certainty = "certain"
     reason: str = ""
     by_run: bool = False
+    fresh: bool = False
     task: TaskRef | None = None
 
     @property
@@ -55,9 +57,13 @@ class PredictedFile:
 class FileTree:
     """Files by absolute path. Every change goes through a method that also says which effect it has."""
 
-    def __init__(self, read: ReadLive, note: Callable[[BlindSpot], None]) -> None:
+    def __init__(
+        self, read: ReadLive, note: Callable[[BlindSpot], None], appeared: Callable[[str], str] = lambda path: ""
+    ) -> None:
+        """``appeared``: why a path that the live host lacks may be there by now, though no effect names it; '' for no."""
         self._read = read
         self._note = note
+        self._appeared = appeared
         self._live: dict[str, PredictedFile] = {}
         self._now: dict[str, PredictedFile] = {}
         self.stamp = 0  # goes up with every change
@@ -86,6 +92,8 @@ class FileTree:
             found = self._get(self._place(posixpath.join(posixpath.dirname(found.path), found.target)))
         if found.kind == "unseen":
             self._note(BlindSpot(kind="file", reason=f"{path} could not be read: {found.reason}", blocks=False))
+        if found.kind == "absent" and not found.by_run and (why := self._appeared(found.path)):
+            found = replace(found, certainty="possible", reason=why)
         return found if found.path == path or follow else replace(found, path=path)
 
     def entries(self, path: str) -> tuple[str, ...]:
@@ -211,8 +219,8 @@ class FileTree:
                 del self._now[below]
         self.stamp += 1
         self._now[place] = replace(
-            wanted, path=place, by_run=True, certainty="certain" if sure == "certain" else "possible", reason=reason,
-            task=call.task,
+            wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),
+            certainty="certain" if sure == "certain" else "possible", reason=reason, task=call.task,
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
         certain = difference == "certain"
@@ -236,8 +244,7 @@ class FileTree:
         while above not in ("/", ""):
             found = self._now.get(above)
             if found is not None:
-                fresh = found.kind != "directory" or (above in self._live and self._live[above].kind != "directory")
-                return found if fresh else None
+                return found if found.kind != "directory" or found.fresh else None
             above = posixpath.dirname(above)
         return None
 
@@ -293,6 +300,8 @@ def _difference(before: PredictedFile, wanted: PredictedFile) -> tuple[Literal["
     """Whether ``before`` becomes something else, and why that is not sure, or what differs."""
     if before.kind == "unseen":
         return "possible", f"what is there could not be seen: {before.reason}"
+    if before.kind == "absent" and not before.by_run and wanted.kind == "file" and isinstance(wanted.content, bytes):
+        return "certain", ""  # if something appeared there meanwhile, it gives way to this content
     if before.certainty != "certain":
         return "possible", f"what is there depends on: {before.reason}"
     if before.kind != wanted.kind:

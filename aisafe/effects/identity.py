@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aisafe.formats import composecommand
 from aisafe.formats.commandline import base_name, executed, program_name
+from aisafe.formats.compose import PROJECT_LABEL, SERVICE_LABEL, project_name
+from aisafe.formats.composecommand import ComposeCommand
 from aisafe.formats.dockerfile import ImageRecipe
-from aisafe.formats.dockerrun import ContainerOrder, parse
+from aisafe.formats.dockerrun import ContainerOrder, parse, parse_pod, subcommand
 from aisafe.formats.unitfile import expand_variables
 from aisafe.knowledge.programs import Program, by_binary, by_image, by_unit, repository_of
-from aisafe.model import Mount, Unit
+from aisafe.model import Container, Mount, Unit
+
+COMPOSE_STARTS = ("up", "start", "restart", "create")
 
 _BASE_IMAGES = frozenset(
     ("busybox", "debian", "alpine", "ubuntu", "fedora", "centos", "rockylinux", "almalinux", "archlinux", "scratch",
@@ -61,12 +66,57 @@ def of_unit(unit: Unit, environment: Mapping[str, str]) -> Identity:
 
 
 def container_of_unit(unit: Unit, environment: Mapping[str, str] | None = None) -> ContainerOrder | None:
-    """The container that ``docker run`` in ExecStart= starts; None when the unit starts none."""
+    """The container that ``docker run`` in ExecStart= starts, or the infra container of its ``podman pod create``; None
+    when the unit starts none."""
     for command in unit.commands:
-        order = parse(executed(expand_variables(command, environment or unit.environment)).argv)
+        argv = executed(expand_variables(command, environment or unit.environment)).argv
+        order = parse(argv) or parse_pod(argv)
         if order is not None:
             return order
     return None
+
+
+def starts(unit: Unit, container: Container) -> bool:
+    """Whether ``container`` is one that ``unit`` runs: by its ``docker run``, as quadlets and ``podman generate systemd``
+    label it, by its ``docker start NAME``, or as a service of the Compose project that the unit starts."""
+    if container.labels.get("PODMAN_SYSTEMD_UNIT") == unit.name:
+        return True
+    for command in unit.commands:
+        argv = executed(expand_variables(command, unit.environment)).argv
+        order = parse(argv)
+        if order is not None:
+            if order.name == container.name:
+                return True
+            continue
+        client = subcommand(argv)
+        if client is not None and client[0] in ("start", "restart") and container.name in client[1]:
+            return True
+        compose = composecommand.parse(argv)
+        if compose is not None and compose.verb in COMPOSE_STARTS and _of_project(unit, compose, container):
+            return True
+    return False
+
+
+def _of_project(unit: Unit, compose: ComposeCommand, container: Container) -> bool:
+    labels = container.labels
+    project = labels.get(PROJECT_LABEL) or labels.get("io.podman.compose.project", "")
+    if not project or (compose.words and labels.get(SERVICE_LABEL) not in compose.words):
+        return False
+    files = compose.project_files(unit.working_directory, environment=unit.environment)
+    named = compose.project or unit.environment.get("COMPOSE_PROJECT_NAME", "")
+    if named or files is None:
+        return project == named
+    return labels.get("com.docker.compose.project.working_dir", files.directory) == files.directory and (
+        "com.docker.compose.project.working_dir" in labels or project == project_name(files.directory))  # fmt: skip
+
+
+def engine_of(unit: Unit) -> str:
+    """The container engine whose client the unit runs, docker when it runs none."""
+    for command in unit.commands:
+        argv = executed(command).argv
+        if argv and base_name(argv[0]) in ("podman", "podman-compose"):
+            return "podman"
+    return "docker"
 
 
 def of_order(order: ContainerOrder, recipe: ImageRecipe | None = None) -> Identity:

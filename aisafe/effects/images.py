@@ -1,12 +1,13 @@
-"""docker_image and its successors, docker_network, docker_volume, and what only looks (community.docker 4)."""
+"""docker_image and its successors, docker_network, docker_volume (community.docker 4), and what a prune takes."""
 
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument
-from aisafe.effects.attributes import understood
+from aisafe.effects.attributes import remote_path, understood
 from aisafe.effects.containers import other_engine
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.predicted import PredictedHost, changed
@@ -149,26 +150,87 @@ def _gone(call: Call, store: ContainerStore, kind: EffectKind, name: str) -> tup
     return (_effect(call, kind, "remove", name, why=store.blind, detail=detail, reversible=kind != "volume"),)
 
 
-@understood(
-    "community.docker.docker_container_info", "community.docker.docker_image_info", "community.docker.docker_host_info",
-    "community.docker.docker_network_info", "community.docker.docker_volume_info",
-    "community.docker.current_container_facts", kind="container",
-)  # fmt: skip
-def docker_info(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    """Only looks. Whether it exists is known; the rest of the answer is the engine's."""
-    store = host.containers
-    if store.blind or other_engine(args):
-        return Result(changed=False)
-    kind = call.module.rpartition(".")[2]
-    name = args.raw("name")
-    if kind == "docker_image_info" or not isinstance(name, str):
-        return Result(changed=False)
-    exists = {
-        "docker_container_info": store.get(name).container is not None,
-        "docker_network_info": name in store.networks,
-        "docker_volume_info": name in store.volumes,
-    }.get(kind)
-    return Result(changed=False, values={} if exists is None else {"exists": exists})
+@understood("community.docker.docker_image_load", kind="image", action="create")
+def docker_image_load(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    """Which images an archive holds is not read from it."""
+    if other_engine(args):
+        return Result(changed=None, opaque=other_engine(args))
+    path = remote_path(args.need("path"), call=call, host=host)
+    if host.file(path, follow=True).exists is False:
+        return Result(changed=False, failed=f"Error opening archive {path}")
+    why = "which images are in it is not read"
+    return Result(effects=(_effect(call, "image", "create", f"of {path}", why=why),), changed=True)
+
+
+@understood("community.docker.docker_image_tag", kind="image", action="create")
+def docker_image_tag(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    if other_engine(args):
+        return Result(changed=None, opaque=other_engine(args))
+    store, name = host.containers, _named(args)
+    there = store.image(name)
+    if there is None and not (store.blind or host.unforeseen):
+        return Result(changed=False, failed=f"Cannot find image {name}")
+    keep = args.word("existing_images", default="overwrite") == "keep"
+    effects: tuple[Effect, ...] = ()
+    for target in args.words("repository"):
+        tag = target if ":" in target.rpartition("/")[2] else f"{target}:{args.word('tag', default='latest')}"
+        known = store.image(tag)
+        if known is not None and (keep or (there is not None and known.id == there.id)):
+            continue
+        store.name_image(tag, there)
+        effects += (_effect(call, "image", "create" if known is None else "change", tag, why=store.blind,
+                            detail=f"another name of {name}"),)  # fmt: skip
+    return Result(effects=effects, changed=changed(effects))
+
+
+@understood("community.docker.docker_image_push", kind="image")
+def docker_image_push(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    """The registry changes, not the host."""
+    store, name = host.containers, _named(args)
+    if not other_engine(args) and store.image(name) is None and not (store.blind or host.unforeseen):
+        return Result(changed=False, failed=f"Cannot find image {name}")
+    return Result(changed=None)
+
+
+@understood("community.docker.docker_image_export", kind="file", action="create")
+def docker_image_export(call: Call, host: PredictedHost, args: Arguments) -> Result:
+    path = remote_path(args.need("path"), call=call, host=host)
+    if not args.flag("force") and host.file(path).exists:
+        return Result(effects=(_effect(call, "file", "change", path, why="whether the archive holds these images already"),),
+                      changed=None)  # fmt: skip
+    return Result(effects=host.files.disturb(call, path, "the archive of the images"), changed=True)
+
+
+def prune(
+    call: Call, store: ContainerStore, kind: str, *, why: str = "", everything: bool = False
+) -> tuple[Effect, ...]:
+    """What ``docker KIND prune`` takes away: stopped containers, networks and volumes that none uses, images without a
+    name (``everything``: all that none uses). ``why``: what it depends on besides."""
+    why = why or store.blind
+    containers = [there.container for there in store.all() if there.container is not None]
+    effects: tuple[Effect, ...] = ()
+    if kind == "container":
+        for container in containers:
+            if container.state in ("created", "exited", "dead"):
+                removed = store.remove(call, container.name)
+                effects += tuple(replace(item, certainty="possible", why=why) for item in removed) if why else removed
+    elif kind == "network":
+        used = {name for container in containers for name in container.networks}
+        for name in sorted(store.networks - used - {"bridge", "host", "none", "podman", "ingress", "docker_gwbridge"}):
+            store.networks.discard(name)
+            effects += (_effect(call, "network", "remove", name, why=why),)
+    elif kind == "image":
+        ids = {container.image_id for container in containers}
+        for image in [image for image in store.images if image.id not in ids and (everything or not image.tags)]:
+            store.images.remove(image)
+            name = next(iter(image.tags), image.id.removeprefix("sha256:")[:12])
+            effects += (_effect(call, "image", "remove", name, why=why),)
+    else:
+        used = {mount.source for container in containers for mount in container.mounts if mount.type == "volume"}
+        unsure = why or "whether Docker counts it among those that it prunes"
+        effects = tuple(_effect(call, "volume", "remove", name, why=unsure, reversible=False, detail="the data in it is lost")
+                        for name in sorted(store.volumes - used))  # fmt: skip
+    return effects
 
 
 def _effect(

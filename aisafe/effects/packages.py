@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument
-from aisafe.effects.attributes import remote_path, understood
+from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.knowledge.packages import starts
@@ -203,6 +203,8 @@ def _deb(call: Call, host: PredictedHost, deb: str) -> tuple[Effect, ...]:
 )  # fmt: skip
 def others(call: Call, host: PredictedHost, args: Arguments) -> Result:
     """Managers whose packages start nothing when they are installed."""
+    if args.given("list") or args.flag("download_only"):
+        return Result(changed=False if args.given("list") else None)
     state = args.word("state", default="present")
     effects = of_manager(call, host, args.words("name", "pkg", "package"), state)
     if args.flag("upgrade"):
@@ -219,6 +221,8 @@ def of_manager(call: Call, host: PredictedHost, names: Iterable[str], state: str
     for name in names:
         if name == "*":
             effects += (_upgrade_all(call),)
+        elif (known := _rpm(host, name)) is not None:
+            effects += _other_version(call, host, name, known, state=state)
         elif state in ("absent", "removed"):
             effects += remove(call, host, name)
         elif name.startswith(("@", "/")) or "://" in name or name.endswith(".rpm"):
@@ -227,6 +231,31 @@ def of_manager(call: Call, host: PredictedHost, names: Iterable[str], state: str
         else:
             effects += install(call, host, name, latest=state == "latest")
     return effects
+
+
+def _rpm(host: PredictedHost, spec: str) -> str | None:
+    """The installed package that ``NAME-VERSION``, ``NAME-VERSION-RELEASE`` or ``NAME.ARCH`` is about (dnf(8), Specifying
+    Packages); None for a plain name."""
+    if spec in host.packages or spec.startswith(("@", "/")) or "://" in spec:
+        return None
+    name, dot, arch = spec.rpartition(".")
+    if dot and arch in ("x86_64", "aarch64", "noarch", "i686", "ppc64le", "s390x"):
+        return name if name in host.packages else _rpm(host, name)
+    parts = spec.split("-")
+    names = ("-".join(parts[:cut]) for cut in range(len(parts) - 1, 0, -1) if parts[cut][:1].isdigit())
+    return next((name for name in names if name in host.packages), None)
+
+
+def _other_version(call: Call, host: PredictedHost, spec: str, name: str, *, state: str) -> tuple[Effect, ...]:
+    """A package that is installed, wanted in a version of its own."""
+    wanted, version = spec.removeprefix(name).lstrip("-."), host.packages[name].rpartition(":")[2]
+    same = wanted == version or version.startswith(f"{wanted}-") or not wanted[:1].isdigit()
+    if state in ("absent", "removed"):
+        return remove(call, host, name) if same else ()
+    if same and state != "latest":
+        return ()
+    why = f"how the installed {version or 'version'} compares with {wanted}"
+    return (package_effect(call, "upgrade", name, certainty="possible", why=why),)
 
 
 @understood("ansible.builtin.package", kind="package", action="install")
@@ -257,30 +286,3 @@ def _guessed(host: PredictedHost) -> str:
         if kin & family:
             return manager
     return ""
-
-
-@understood("ansible.builtin.pip", kind="package", action="install")
-def pip(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    """Python packages are not among what the host told, so that each is possible; the path of a virtualenv is known."""
-    venv = args.text("virtualenv")
-    paths: tuple[str, ...] = (remote_path(venv, call=call, host=host),) if venv is not None else ()
-    names = args.words("name") or tuple(filter(None, (args.text("requirements"),)))
-    action: Action = "remove" if args.text("state") == "absent" else "install"
-    new = bool(paths) and host.file(paths[0]).exists is False
-    certainty: Certainty = "certain" if new and action == "install" else "possible"
-    why = "" if certainty == "certain" else "which Python packages are there already"
-    effects = tuple(
-        Effect(
-            kind="package",
-            action=action,
-            name=f"python {name}",
-            task=call.task,
-            certainty=certainty,
-            why=why,
-            paths=paths,
-        )
-        for name in names
-    )
-    if new:
-        effects = (*host.make_directory(call, paths[0], mode=0o755), *effects)
-    return Result(effects=effects, changed=changed_by(effects))

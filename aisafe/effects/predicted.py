@@ -7,8 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
+from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
+from aisafe.effects.door import Door
 from aisafe.effects.filetree import FileTree, PredictedFile
+from aisafe.effects.firewall import FirewallStore
+from aisafe.effects.needs import directories_of, needs_of
+from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
 from aisafe.model import (
@@ -28,15 +33,17 @@ from aisafe.model import (
 
 HIDDEN = "(hidden: the task has no_log)"
 _BEGINS = ("start", "restart")
+_PACKAGED = ("/etc/", "/usr/", "/lib/", "/bin/", "/sbin/", "/opt/", "/var/", "/run/", "/srv/")
+"""Where packages bring files (hier(7)); /usr/local, /home and /root are the administrator's."""
 _ENDS = ("stop", "remove")
 
 
 class PredictedHost:
     """The host that the models of the modules look at and change.
 
-    ``files``, ``units`` and ``containers`` keep what belongs to them; ``packages`` (name -> version, '' where that is
-    not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models to change; ``memory`` is theirs
-    for whatever else they must remember (key: the module's family).
+    ``files``, ``units``, ``containers`` (Docker's) and ``podman`` (root's) keep what belongs to them; ``packages``
+    (name -> version, '' where that is not known), ``users`` and ``groups`` (name -> gid) are plain tables for the models
+    to change; ``memory`` is theirs for whatever else they must remember (key: the module's family).
     """
 
     def __init__(self, state: HostState, *, facts: Mapping[str, Any], read: ReadLive) -> None:
@@ -48,9 +55,16 @@ class PredictedHost:
         self.groups: dict[str, int] = dict(state.groups)
         self._blind: dict[BlindSpot, None] = {}
         self._effects: list[Effect] = []
-        self.files = FileTree(read, self.blind)
+        self._brought: dict[str, str] = {}
+        self.files = FileTree(read, self.blind, self._appeared)
         self.containers = ContainerStore(state, self.files)
-        self.units = UnitStore(state, self.files, lambda: self.containers.engine)
+        self.podman = ContainerStore(state, self.files, "podman")
+        self.units = UnitStore(state, self.files, self._engine)
+        self.firewall = FirewallStore(state, self.files, self.units)
+        self._door = Door(state, facts=facts, read=read)
+
+    def _engine(self, program: str) -> Engine:
+        return (self.podman if program == "podman" else self.containers).engine
 
     # Files
 
@@ -129,17 +143,15 @@ class PredictedHost:
         """
         effects: list[Effect] = []
         for effect in result.effects:
-            effects.append(self._numbered(call, effect))
-            self._effects.append(effects[-1])
+            effects.append(self._keep(self._numbered(call, effect)))
         if result.opaque and not any(effect.certainty == "opaque" for effect in effects):
-            effects.append(self._opaque_effect(call, result.opaque))
-            self._effects.append(effects[-1])
+            effects.append(self._keep(self._opaque_effect(call, result.opaque)))
+        self._door.follow(self, call, effects)
         return replace(result, effects=tuple(effects))
 
     def opaque(self, call: Call, reason: str) -> Result:
         """A task of which nothing is known but that it runs: one effect of kind command, certainty opaque."""
-        effect = self._opaque_effect(call, reason)
-        self._effects.append(effect)
+        effect = self._keep(self._opaque_effect(call, reason))
         return Result(effects=(effect,), changed=None, opaque=reason)
 
     @property
@@ -149,20 +161,39 @@ class PredictedHost:
 
     def forecast(self, coverage: Coverage, blind_spots: Iterable[BlindSpot] = ()) -> HostForecast:
         """The whole of it: effects in order, the services at the end, the sockets that are there because of the run."""
+        services = self.services()
         spots = dict.fromkeys([*self.state.blind_spots, *blind_spots, *self._blind])
         return HostForecast(
             host=self.state.host,
             coverage=coverage,
             effects=tuple(self._effects),
-            services=self.services(),
+            services=services,
             claims=claims_of(self._effects),
+            asked=asked_of(self, self._effects),
             blind_spots=tuple(spots),
+            access=self._door.access(self, self._effects),
+            firewall=self._door.firewall(self, self._effects),
+            needs=needs_of(self, self._effects, services),
+            directories=directories_of(self, services),
         )
 
     def services(self) -> tuple[Service, ...]:
         """Every unit and container that is active, at boot, or touched by the run, as it is now."""
-        containers = self.containers.services(self.units)
+        containers = (*self.containers.services(self.units), *self.podman.services(self.units))
         return (*unit_services(self.units, self.state, beside=containers), *containers)
+
+    def _keep(self, effect: Effect) -> Effect:
+        self._effects.append(effect)
+        if _unforeseen(effect):
+            place = "package" if effect.kind == "package" else "anywhere"
+            self._brought.setdefault(place, f"what {effect.task} brings is not known")
+        return effect
+
+    def _appeared(self, path: str) -> str:
+        """Why ``path`` may be there although the live host lacks it: a package's files, and what a command did."""
+        place = path.startswith(_PACKAGED) and not path.startswith("/usr/local/")
+        packaged = self._brought.get("package", "") if place else ""
+        return self._brought.get("anywhere", "") or packaged
 
     def _numbered(self, call: Call, effect: Effect) -> Effect:
         certainty: Certainty = effect.certainty
@@ -182,7 +213,12 @@ class PredictedHost:
 
 
 def _unforeseen(effect: Effect) -> bool:
-    return effect.certainty == "opaque" or (effect.kind in ("command", "package") and effect.action != "remove")
+    """A command whose paths are known, or that acts elsewhere, brings nothing that nobody knows of."""
+    if effect.certainty == "opaque":
+        return True
+    if effect.elsewhere or effect.action == "remove":
+        return False
+    return effect.kind == "package" or (effect.kind == "command" and not effect.paths)
 
 
 def changed(effects: Iterable[Effect]) -> bool | None:

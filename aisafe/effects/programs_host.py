@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aisafe.effects.api import Call
+from aisafe.effects.door import bar
 from aisafe.effects.programs import Ran, Scene, program, split_options, texts, through
 from aisafe.effects.shell import Word
 from aisafe.model import Action, Effect
@@ -15,7 +16,7 @@ from aisafe.model import Action, Effect
 def accounts(scene: Scene, words: Sequence[Word]) -> Ran:
     options, operands = split_options(
         words,
-        valued="u g d s G c e f k K p home shell uid gid groups ingroup comment gecos home-dir base-dir b password",
+        valued="u g d s G c e f k K p home shell uid gid groups ingroup comment gecos home-dir base-dir b password expiredate",
     )
     if not operands or not all(word.literal for word in operands):
         return Ran(opaque=f"{scene.name} in a way that is not understood")
@@ -31,6 +32,11 @@ def accounts(scene: Scene, words: Sequence[Word]) -> Ran:
                 "groups": options.get("G", options.get("groups")),
                 "append": scene.name == "usermod" and "a" in options,
             }
+        if {"L", "lock", "U", "unlock"} & set(options):
+            args["password_lock"] = bool({"L", "lock"} & set(options))
+        expires = options.get("e", options.get("expiredate", ""))
+        if expires.lstrip("-").isdigit():
+            args["expires"] = int(expires) * 86400
         args["create_home"] = "m" in options or scene.name == "adduser" or "create-home" in options
         exists = name in scene.host.users
         if exists and scene.name == "useradd":
@@ -44,8 +50,28 @@ def accounts(scene: Scene, words: Sequence[Word]) -> Ran:
 
 @program("chpasswd", "passwd")
 def password(scene: Scene, words: Sequence[Word]) -> Ran:
+    options, operands = split_options(words)
+    if scene.name == "passwd" and operands and {"l", "lock", "u", "unlock"} & set(options):
+        bar(scene.call, scene.host, operands[0].text, locked=bool({"l", "lock"} & set(options)), expires=None)
     return Ran(effects=(scene.effect("user", "change", texts(words)[-1] if words else "accounts", certainty="possible",
                                      why="whether the password differs", paths=("/etc/shadow",)),))  # fmt: skip
+
+
+@program("chage")
+def chage(scene: Scene, words: Sequence[Word]) -> Ran:
+    options, operands = split_options(words, valued="d E I m M R W expiredate")
+    if "l" in options or "list" in options or not operands:
+        return Ran(ok=None)
+    day = options.get("E", options.get("expiredate", ""))
+    bar(
+        scene.call,
+        scene.host,
+        operands[0].text,
+        locked=None,
+        expires=int(day) * 86400 if day.lstrip("-").isdigit() else None,
+    )
+    return Ran(effects=(scene.effect("user", "change", operands[0].text, certainty="possible", why="whether it differs",
+                                     paths=("/etc/shadow",)),))  # fmt: skip
 
 
 @program("sysctl")
@@ -68,6 +94,7 @@ def sysctl(scene: Scene, words: Sequence[Word]) -> Ran:
 @program("iptables", "ip6tables", "ufw", "nft", "firewall-cmd", "iptables-restore", "ip6tables-restore", "ipset")
 def firewall(scene: Scene, words: Sequence[Word]) -> Ran:
     text = " ".join([scene.name, *texts(words)])
+    scene.host.firewall.command(scene.call, [scene.name, *texts(words)])
     removing = any(word.text in ("-D", "-F", "-X", "delete", "flush", "disable", "reset") for word in words)
     return Ran(effects=(scene.effect("firewall", "remove" if removing else "change", text),))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from aisafe.effects.api import Call
 from aisafe.effects.arguments import Arguments
@@ -121,74 +119,6 @@ def service(scene: Scene, words: Sequence[Word]) -> Ran:
     if given[1] == "status":
         return _is_active(scene, words[:1]) if scene.name == "service" else Ran()
     return systemctl(scene, [Word(text=given[1]), words[0]])
-
-
-_LIFE = {"start": "start", "stop": "stop", "kill": "stop", "restart": "restart", "rm": "remove", "remove": "remove"}
-
-
-@program("docker")
-def docker(scene: Scene, words: Sequence[Word]) -> Ran:
-    """``docker run``, its life cycle verbs, ``pull`` and ``compose``; reading is known elsewhere."""
-    if not all(word.literal for word in words):
-        return Ran(opaque="docker with an argument that only the host's shell knows")
-    given = texts(words)
-    given = given[1:] if given[:1] == ["container"] else given
-    verb, rest = (given[0], given[1:]) if given else ("", [])
-    if verb in ("run", "create"):
-        effects = scene.host.containers.docker_run(scene.call, ["docker", *given])
-        return Ran(effects=effects, opaque="" if effects else f"docker {verb} in a way that is not understood")
-    if verb in _LIFE:
-        _, operands = split_options([Word(text=text) for text in rest], valued="t time s signal timeout")
-        act = getattr(scene.host.containers, _LIFE[verb])
-        return Ran(effects=tuple(effect for name in operands for effect in act(scene.call, name.text)))
-    if verb == "compose":
-        return _compose(scene, rest)
-    if (verb == "pull" or given[:2] == ["image", "pull"]) and given:
-        return Ran(effects=scene.host.containers.pull(scene.call, given[-1]))
-    if given[:2] in (["network", "create"], ["network", "rm"]):
-        state = "present" if given[1] == "create" else "absent"
-        return through(scene, "community.docker.docker_network", {"name": given[-1], "state": state})
-    if given[:2] in (["volume", "create"], ["volume", "rm"]):
-        state = "present" if given[1] == "create" else "absent"
-        return through(scene, "community.docker.docker_volume", {"name": given[-1], "state": state})
-    if verb in ("rmi", "tag") or given[:2] in (["image", "rm"], ["image", "prune"]):
-        return Ran(
-            effects=(scene.effect("image", "change", given[-1], certainty="possible", why="which images are there"),)
-        )
-    if verb in ("login", "logout"):
-        return Ran(effects=scene.host.files.disturb(scene.call, scene.path("~/.docker/config.json"), "the credentials"))
-    return Ran(opaque=f"docker {verb} is not understood")
-
-
-@program("docker-compose")
-def docker_compose(scene: Scene, words: Sequence[Word]) -> Ran:
-    return _compose(scene, texts(words))
-
-
-def _compose(scene: Scene, given: list[str]) -> Ran:
-    options, operands = split_options(
-        [Word(text=text) for text in given], valued="f file p project-name project-directory profile env-file t timeout"
-    )
-    verb = operands[0].text if operands else ""
-    if verb in ("ps", "config", "logs", "ls", "images", "version", "top", "port", "events"):
-        return Ran()
-    folder = options.get("project-directory") or (scene.cwd or "")
-    if not folder and "f" not in options and "file" not in options:
-        return Ran(opaque="docker compose in a directory that is not known")
-    args: dict[str, Any] = {"project_src": folder}
-    file = options.get("f", options.get("file"))
-    if file is not None:
-        path = scene.path(file)
-        args = {"project_src": folder or posixpath.dirname(path), "files": [path]}
-    if "p" in options or "project-name" in options:
-        args["project_name"] = options.get("p", options.get("project-name"))
-    states = {"up": "present", "start": "present", "down": "absent", "stop": "stopped", "restart": "restarted"}
-    if verb not in states:
-        return Ran(opaque=f"docker compose {verb} is not understood")
-    services = [word.text for word in operands[1:]]
-    if services:
-        args["services"] = services
-    return through(scene, "community.docker.docker_compose_v2", {**args, "state": states[verb]})
 
 
 @program("apt-get", "apt", "aptitude")

@@ -138,8 +138,17 @@ ALWAYS = frozenset(
         "set",
     ]
 )
+_COMPOSE = (
+    r"((-f|-p|--file|--project-\S+|--profile|--env-file)[ =]\S+ |-\S+ )*(ps|config|logs|ls|images|version|top|port)\b"
+)
+_ENGINE = (
+    r"(--log-level[ =]\S+ )?(ps|inspect|images|logs|version|info|port|top|stats|diff|history|search|events|wait|exists|"
+    r"(container|image|network|volume|system|context|node|service|stack|buildx|plugin|pod|secret|config|manifest) "
+    r"(ls|list|inspect|logs|df|info|history|ps|show|exists|search)|compose " + _COMPOSE + r")\b"
+)
 # program: a pattern on the words after it, joined by blanks; what matches only reads
 WAYS: dict[str, str] = {
+    "apache2": r"(-t|-S|-M|-v|-V)( |$)",
     "apache2ctl": r"(-t|-S|-M|-v|-V|configtest|status)\b",
     "apachectl": r"(-t|-S|-M|-v|-V|configtest|status)\b",
     "apt": r"(list|show|search|policy|depends|rdepends)\b",
@@ -154,11 +163,7 @@ WAYS: dict[str, str] = {
     "df": r".*",
     "dmesg": r"(?!.*(-[cCDEn]\b|--clear|--read-clear|--console)).*",
     "dnf": r"(-q )?(list|info|search|repoquery|repolist|check-update|provides|history)\b",
-    "docker": r"(ps|inspect|images|logs|version|info|port|top|stats|diff|history|search|events|"
-    r"(container|image|network|volume|system|context|node|service|stack|buildx|plugin) "
-    r"(ls|list|inspect|logs|df|info|history|ps|show)|"
-    r"compose ((-f|-p|--file|--project-\S+|--profile|--env-file)[ =]\S+ |-\S+ )*"
-    r"(ps|config|logs|ls|images|version|top|port))\b",
+    "docker": _ENGINE,
     "dpkg": r"(-[lLsSpVC]|--list|--status|--listfiles|--search|"
     r"--get-selections|--print-\S+|--compare-versions|--audit)\b",
     "etcdctl": r"(get|member list|endpoint|version|alarm list|snapshot status)\b",
@@ -201,7 +206,13 @@ WAYS: dict[str, str] = {
     "npm": r"(ls|list|view|outdated|root|prefix|config get|-v)\b",
     "ntpq": r".*",
     "chronyc": r"(tracking|sources|sourcestats|activity|ntpdata|serverstats)\b",
+    "httpd": r"(-t|-S|-M|-v|-V)( |$)",
+    "otelcol": r"(-v|--version|validate|components)\b",
+    "otelcol-contrib": r"(-v|--version|validate|components)\b",
     "openssl": r"(version|x509|verify|s_client|rsa|pkey|ciphers|list|dgst|crl|req -noout)\b(?!.*-out\b)",
+    "podman": _ENGINE,
+    "podman-compose": _COMPOSE,
+    "docker-compose": _COMPOSE,
     "pip": r"(list|show|freeze|check|--version|-V)\b",
     "pip3": r"(list|show|freeze|check|--version|-V)\b",
     "pg_isready": r".*",

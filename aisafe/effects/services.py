@@ -13,19 +13,20 @@ from aisafe.model import Container, Holder, HostState, Image, Service, Unit
 
 SERVING = (".service", ".socket")
 DOCKER_UNITS = ("docker.service", "docker.socket")
+PODMAN_UNITS = ("podman-restart.service",)
 
 
 def services_of(state: HostState) -> tuple[Service, ...]:
     """Every unit and container of the live host that is active or would start at boot. Reads nothing: what only a file
     of the host tells is not known here (``sockets_known`` False)."""
-    started = started_by_units(state.units.values())
-    docker = docker_at_boot(state.units)
+    started = started_by_units(state.units.values(), state.containers.values())
+    boot = {program: engine_at_boot(state.units, program) for program in ("docker", "podman")}
     found = [
         live_unit(unit, state) for unit in state.units.values()
         if unit.name.endswith(SERVING) and (unit.active or starts_at_boot(unit, state.units))
     ]  # fmt: skip
     for container in state.containers.values():
-        boots = docker and restarts(container)
+        boots = boot[container.engine] and restarts(container)
         if container.name not in started and (container.active or boots):
             found.append(live_container(container, state, at_boot=boots))
     return tuple(found)
@@ -36,12 +37,11 @@ def live_unit(unit: Unit, state: HostState) -> Service:
     holder = Holder(kind="unit", name=unit.name)
     if unit.active:
         found = sockets.live_sockets(state, holder)
-        order = identity.container_of_unit(unit)
-        if order is not None and order.name:
-            inner = Holder(kind="container", name=order.name)
-            found = found.with_others(sockets.live_sockets(state, inner))
+        for container in state.containers.values():
+            if container.active and identity.starts(unit, container):
+                found = found.with_others(sockets.live_sockets(state, Holder(kind="container", name=container.name)))
     else:
-        found = sockets.of_unit(unit, engine=sockets.Engine(images=state.images))
+        found = sockets.of_unit(unit, engine=sockets.engine_for(unit, state.images))
     at_boot = starts_at_boot(unit, state.units)
     return replace(unit_service(unit, found, at_boot=at_boot), live=unit.active, pid=unit.main_pid)
 
@@ -99,9 +99,10 @@ def starts_at_boot(unit: Unit, units: Mapping[str, Unit]) -> bool:
     return unit.enabled or any(starter.enabled for starter in starters)
 
 
-def docker_at_boot(units: Mapping[str, Unit]) -> bool:
-    """Whether the engine comes up at boot, on which all restart policies depend."""
-    return any(units[name].enabled for name in DOCKER_UNITS if name in units)
+def engine_at_boot(units: Mapping[str, Unit], program: str) -> bool:
+    """Whether something starts containers by their restart policy at boot: docker.service, podman-restart.service."""
+    names = DOCKER_UNITS if program == "docker" else PODMAN_UNITS
+    return any(units[name].enabled for name in names if name in units)
 
 
 def restarts(container: Container, *, by_hand: bool = True) -> bool:
@@ -111,15 +112,19 @@ def restarts(container: Container, *, by_hand: bool = True) -> bool:
     """
     if container.restart_policy == "always":
         return True
+    if container.engine == "podman":
+        return False  # podman-restart.service starts those with always (podman-run(1), --restart)
     ended = container.state in ("exited", "dead")
     return container.restart_policy == "unless-stopped" and not (ended and by_hand)
 
 
-def started_by_units(units: Iterable[Unit]) -> Mapping[str, str]:
-    """Container name -> the unit whose ``docker run`` starts it: one service, of which the unit is the holder."""
+def started_by_units(units: Iterable[Unit], containers: Iterable[Container] = ()) -> Mapping[str, str]:
+    """Container name -> the unit that runs it: one service, of which the unit is the holder."""
     found: dict[str, str] = {}
+    there = tuple(containers)
     for unit in units:
         order = identity.container_of_unit(unit)
         if order is not None and order.name:
             found[order.name] = unit.name
+        found |= {container.name: unit.name for container in there if identity.starts(unit, container)}
     return found

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 
 from aisafe.effects import identity
-from aisafe.formats import envfile
-from aisafe.formats.commandline import base_name, executed
-from aisafe.formats.dockerrun import ContainerOrder, parse, subcommand
+from aisafe.formats import composecommand, envfile, kubeplay
+from aisafe.formats.commandline import executed
+from aisafe.formats.compose import BadCompose, NotKnown, open_project
+from aisafe.formats.composecommand import ComposeCommand
+from aisafe.formats.dockerrun import ContainerOrder, parse, parse_pod, subcommand
 from aisafe.formats.listenflags import UNREAD, Listening, listening
 from aisafe.formats.ports import listen_address, published_sockets
-from aisafe.formats.serverconfig import Reader
+from aisafe.formats.serverconfig import Reader, matching
 from aisafe.formats.unitfile import expand_variables
 from aisafe.model import Holder, HostState, Image, PublishedPort, Socket, Unit
 
@@ -35,6 +37,13 @@ class Engine:
 ANY_ENGINE = Engine()
 
 
+def engine_for(unit: Unit, images: Iterable[Image]) -> Engine:
+    """The engine whose client ``unit`` runs, with what is known of a live host. Podman holds ports on 0.0.0.0 alone."""
+    program = identity.engine_of(unit)
+    found = tuple(image for image in images if image.engine == program)
+    return Engine(images=found, ipv6=lambda: program != "podman")
+
+
 def publishes_ipv6(table: str | None, *, seen: bool) -> bool:
     """Whether Docker opens published ports on [::] as well: where it can bind [::1] (libnetwork, IsV6Listenable).
 
@@ -54,16 +63,27 @@ def live_sockets(state: HostState, holder: Holder) -> Listening:
 
 
 def environment_of(unit: Unit, read: Reader) -> tuple[dict[str, str], str]:
-    """Environment= and EnvironmentFile= together (later files win), and which file could not be read, '' for none."""
+    """Environment= and EnvironmentFile= together (later files win), and which file could not be read, '' for none.
+
+    The last part of a path may have wildcards (systemd.exec(5), EnvironmentFile=).
+    """
     values = dict(unit.environment)
     missing = ""
     for entry in unit.environment_files:
         path = entry.removeprefix("-")
-        text = read.text(path)
-        if text is False:
-            missing = f"{path} could not be read"
-        elif text is not None:
-            values |= envfile.read(text)
+        paths: tuple[str, ...] = (path,)
+        if set("*?[") & set(path):
+            found = matching(path, read)
+            if found is None:
+                missing = f"which files {path} stands for could not be told"
+                continue
+            paths = found
+        for each in paths:
+            text = read.text(each)
+            if text is False:
+                missing = f"{each} could not be read"
+            elif text is not None:
+                values |= envfile.read(text)
     return values, missing
 
 
@@ -110,26 +130,70 @@ def _of_command(
     inner = executed(argv)
     if any(UNKNOWN_PART in word for word in argv):
         return Listening(known=False, why=f"a part of ExecStart= of {unit.name} is known only in the run")
-    order = parse(inner.argv)
+    order = parse(inner.argv) or parse_pod(inner.argv)
     if order is not None:
         found = of_order(order, engine=engine)
         note = f"published by container {order.name or order.image} that {unit.name} runs"
         return Listening(sockets=found.sockets, known=found.known, evidence=(*found.evidence, note), why=found.why)
+    compose = composecommand.parse(inner.argv)
+    if compose is not None:
+        return _of_compose(unit, compose, environment, read=read, engine=engine)
+    kube = kubeplay.command(inner.argv)
+    if kube is not None:
+        return _of_kube(unit, kube, read=read, engine=engine)
     client = subcommand(inner.argv)
     if client is not None:
-        if client[0] in ("start", "restart"):
-            return Listening(known=False, why=f"{unit.name} starts the container {client[1][-1:]} made elsewhere")
-        if client[0] in ("compose", "stack"):
-            return Listening(known=False, why=f"{unit.name} starts containers with {client[0]}")
+        if client[0] in ("start", "restart", "stack") or client[1][:1] == ("start",):
+            return Listening(known=False, why=f"{unit.name} starts containers that are described elsewhere")
         return Listening()
-    if inner.argv and base_name(inner.argv[0]) in ("docker-compose", "podman-compose"):
-        return Listening(known=False, why=f"{unit.name} starts containers with {base_name(inner.argv[0])}")
     if unit.type in ONE_SHOT and identity.of_command(argv).known is None:
         return Listening()  # it ends before the unit counts as started (systemd.service(5), Type=)
     found = listening(argv, environment, program=program.known, read=read)
     where = f"ExecStart= of {unit.fragment_path or unit.name}"
     evidence = tuple(f"{text} in {where}" if text.startswith("-") else text for text in found.evidence)
     return Listening(sockets=found.sockets, known=found.known, evidence=evidence, why=found.why)
+
+
+def _of_compose(
+    unit: Unit, command: ComposeCommand, environment: Mapping[str, str], *, read: Reader, engine: Engine
+) -> Listening:
+    """Where the services of a Compose project listen that ``unit`` starts in its WorkingDirectory=."""
+    if command.verb not in identity.COMPOSE_STARTS:
+        return Listening()
+    files = command.project_files(unit.working_directory, environment=environment, home="/root")
+    if files is None:
+        return Listening(known=False, why=f"{unit.name} runs {command.program}, and in which directory is not told")
+    try:
+        project = open_project(files, read.text, name=command.project, profiles=command.profiles)
+        orders = [project.order(name, read=read.text) for name in project.chosen(command.words)]
+    except (BadCompose, NotKnown) as error:
+        return Listening(known=False, why=f"{unit.name} runs {command.program}: {error}")
+    result = Listening()
+    for order in orders:
+        found = of_order(order, engine=engine, read=read)
+        note = (f"container {order.name} that {unit.name} runs with {command.program}",)
+        result = result.with_others(Listening(sockets=found.sockets, known=found.known, why=found.why,
+                                              evidence=(*found.evidence, *note)))  # fmt: skip
+    return result
+
+
+def _of_kube(
+    unit: Unit, command: tuple[str, tuple[str, ...], tuple[str, ...], bool], *, read: Reader, engine: Engine
+) -> Listening:
+    path, publish, networks, down = command
+    if down:
+        return Listening()
+    text = read.text(path) if path.startswith("/") else False
+    if not isinstance(text, str):
+        return Listening(known=False, why=f"{unit.name} plays {path or 'a file'}, which could not be read")
+    try:
+        orders = kubeplay.read(text, publish=publish, networks=networks)
+    except ValueError as error:
+        return Listening(known=False, why=f"{path}: {error}")
+    result = Listening()
+    for order in orders:
+        result = result.with_others(of_order(order, engine=engine, read=read))
+    return result
 
 
 def _of_socket_unit(unit: Unit) -> Listening:
@@ -146,7 +210,8 @@ def _of_socket_unit(unit: Unit) -> Listening:
             problems.append(str(error))
             continue
         if socket is not None:
-            sockets[socket] = f"{entry} of {unit.name}"
+            only = unit.ipv6_only and socket.address.version == 6
+            sockets[replace(socket, ipv6_only=only)] = f"{entry} of {unit.name}"
     return Listening(
         sockets=tuple(sockets), known=not problems, evidence=tuple(sockets.values()), why="; ".join(problems)
     )
@@ -181,6 +246,8 @@ def image_named(name: str, images: Iterable[Image]) -> Image | None:
     wanted = name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"
     short = wanted.removeprefix("docker.io/").removeprefix("library/")
     for image in images:
+        if image.engine == "podman" and "/" not in short and any(tag.endswith(f"/{short}") for tag in image.tags):
+            return image  # a short name means whichever image of that name is there (containers-registries.conf(5))
         if image.id == name or image.id.removeprefix("sha256:").startswith(name.removeprefix("sha256:") or "-"):
             return image
         if wanted in image.tags or short in image.tags or wanted in image.digests:

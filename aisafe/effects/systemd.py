@@ -32,9 +32,16 @@ def systemd(call: Call, host: PredictedHost, args: Arguments) -> Result:
 
 @understood("ansible.builtin.service", "ansible.builtin.sysvinit", kind="unit")
 def service(call: Call, host: PredictedHost, args: Arguments) -> Result:
-    """On a host with systemd the action hands over to the module systemd."""
+    """``service`` hands over to the module of the host's service manager (fact service_mgr, ``use``); systemd's drops the
+    pattern and the runlevel."""
     name = args.need("name")
-    if args.given("pattern", "runlevels", "runlevel"):
+    manager = args.word("use", default="auto")
+    if manager == "auto":
+        manager = str(call.facts.get("service_mgr") or call.facts.get("ansible_service_mgr") or "systemd")
+    if manager.rpartition(".")[2] not in ("systemd", "systemd_service", "service", "auto"):
+        why = f"services of {manager} are not modelled: {name}"
+        return Result(changed=None, opaque="a service is not modelled" if call.no_log else why)
+    if call.module.endswith("sysvinit") and args.given("pattern", "runlevels"):
         return Result(changed=None, opaque="a service of SysV init by pattern or runlevel is not modelled")
     return act(call, host, args, name, masked=None)
 
@@ -60,6 +67,9 @@ def act(call: Call, host: PredictedHost, args: Arguments, name: str, *, masked: 
     if there.masked and state in ("started", "restarted") and there.certainty == "certain":
         return Result(effects=effects, changed=changed(effects),
                       failed=f"Unable to start service {name}: Unit {there.unit.name} is masked.")  # fmt: skip
+    if there.bad and state in ("started", "restarted") and not (state == "started" and there.unit.active):
+        return Result(effects=effects, changed=changed(effects), failed=(
+            f"Unable to start service {name}: Unit {there.unit.name} has a bad unit file setting: {there.bad}"))  # fmt: skip
     effects += _state(call, host, there, state)
     values: dict[str, object] = {"name": name}
     values |= {"state": state} if state else {}

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aisafe.effects.filetree import FileTree, PredictedFile
-from aisafe.formats import envfile, unitfile
+from aisafe.effects.quadlets import Quadlet, Quadlets
+from aisafe.effects.unitload import load
+from aisafe.formats import quadlet, unitfile
 from aisafe.formats.unitfile import SEARCH_PATH, UnitFile
 from aisafe.knowledge.programs import by_package, by_unit
 from aisafe.model import Certainty, HostState, TaskRef, Unit, Unknown
@@ -18,13 +20,21 @@ SHARED_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """What a unit is by its files. ``found`` None: cannot be known. ``unread``: what of it could not be told."""
+    """What a unit is by its files. ``found`` None: cannot be known. ``unread``: what of it could not be told.
+
+    ``pulls``: units that start with it, as far as they matter here. ``generated``: systemd has it only after the next
+    daemon-reload, which runs the generators (systemd.generator(7)).
+    ``bad``: why systemd refuses to start it (LoadState=bad-setting), '' when it does not.
+    """
 
     unit: Unit
     found: bool | None = True
     certainty: Certainty = "certain"
     why: str = ""
     unread: str = ""
+    pulls: tuple[str, ...] = ()
+    generated: bool = False
+    bad: str = ""
 
 
 class UnitFiles:
@@ -36,6 +46,7 @@ class UnitFiles:
         self._brought: dict[str, str] = {}
         self._gone: set[str] = set()
         self._cache: dict[str, tuple[int, Definition]] = {}
+        self._quadlets = Quadlets(state, files)
 
     def introduce(self, name: str, package: str) -> None:
         """``name`` comes with ``package``, whose files cannot be seen before it is installed."""
@@ -53,7 +64,7 @@ class UnitFiles:
         """Units whose files the run made, changed or removed; for a template, its known instances."""
         names: dict[str, None] = dict.fromkeys(self._brought)
         for path in self._files.all_changed():
-            name = _unit_of(path)
+            name = _unit_of(path) or self._quadlets.service_at(path)
             if name and "@." in name:
                 prefix, suffix = name.split("@.", 1)
                 known = [unit for unit in self._state.units if unit.startswith(f"{prefix}@") and unit.endswith(suffix)]
@@ -74,6 +85,9 @@ class UnitFiles:
 
     def _on_disk(self, name: str) -> Definition:
         live = self._state.units.get(name)
+        source = self._quadlets.source(name)
+        if source is not None:
+            return self._from_quadlet(name, source, live)
         touched = any(self._touched(name))
         if name in self._gone and not touched:
             return Definition(unit=Unit(name=name, load_state="not-found"), found=False)
@@ -83,8 +97,25 @@ class UnitFiles:
             return self._from_package(name)
         return self._read(name, live)
 
+    def _from_quadlet(self, name: str, source: Quadlet, live: Unit | None) -> Definition:
+        """A service that Podman's generator makes of a file that the run made, changed or removed."""
+        found, why = source.generated, source.why
+        if found is None:
+            gone = Unit(name=name, load_state="not-found", active_state=live.active_state if live else "inactive")
+            return Definition(unit=gone, found=None if source.unread else False, why=why, unread=source.unread)
+        place = f"/run/systemd/generator/{name}"
+        unit, bad = self._load(name, found.unit, live=live, fragment=place, source="", drop_ins=())
+        boots = quadlet.starts_at_boot(found.unit)
+        return Definition(
+            unit=replace(unit, unit_file_state="generated" if boots else "static"), unread=source.unread, why=why,
+            certainty="possible" if why else "certain", pulls=found.pulls, generated=True, bad=bad,
+        )  # fmt: skip
+
     def changed_by(self, name: str) -> TaskRef | None:
         """The task that last changed a file of the unit's definition."""
+        source = self._quadlets.source(name)
+        if source is not None:
+            return source.task
         return next((file.task for file in reversed(list(self._touched(name)))), None)
 
     def _touched(self, name: str) -> Iterator[PredictedFile]:
@@ -118,10 +149,10 @@ class UnitFiles:
                 unit=replace(gone, active_state=live.active_state) if live else gone,
                 found=None if blind else False, why="; ".join(blind),
             )  # fmt: skip
-        if fragment.kind == "link" and fragment.target == "/dev/null":
+        real = self._files.get(fragment.path, follow=True)
+        if (fragment.kind == "link" and fragment.target == "/dev/null") or real.content == b"":
             masked = replace(live or Unit(name=name), load_state="masked", unit_file_state="masked", commands=())
             return Definition(unit=masked)
-        real = self._files.get(fragment.path, follow=True)
         if real.kind == "unseen" or (real.text is None and not isinstance(real.content, Unknown)):
             known = live or Unit(name=name)
             return Definition(unit=known, found=None, why=f"{fragment.path} could not be read",
@@ -131,12 +162,25 @@ class UnitFiles:
         unknown = next((part for part in parts if isinstance(part.content, Unknown)), None)
         unsure = next((part for part in parts if part.certainty != "certain"), None)
         drop_ins = tuple(part.path for part in parts[1:])
-        unit = _unit(name, merged, live=live, fragment=fragment.path, drop_ins=drop_ins, state=self._state)
+        unit, bad = self._load(name, merged, live=live, fragment=fragment.path, source=real.path, drop_ins=drop_ins)
         unread = f"{unknown.path} is known only in the run: {unknown.content.why}" if unknown and isinstance(
             unknown.content, Unknown) else ""  # fmt: skip
         return Definition(
-            unit=unit, certainty="possible" if unsure else "certain", why=unsure.reason if unsure else "", unread=unread
+            unit=unit, certainty="possible" if unsure else "certain", why=unsure.reason if unsure else "", unread=unread,
+            bad="" if unknown or unsure else bad,
+        )  # fmt: skip
+
+    def _load(
+        self, name: str, merged: UnitFile, *, live: Unit | None, fragment: str, source: str, drop_ins: tuple[str, ...]
+    ) -> tuple[Unit, str]:
+        state = self._state
+        known = unitfile.specifiers(
+            name, hostname=state.hostname, fragment=fragment, boot_id=state.boot_id, os=state.os
         )
+        starters = _starters(name, state) if name.endswith(".service") else ()
+        base = replace(live or Unit(name=name), fragment_path=fragment)
+        base = replace(base, triggered_by=tuple(dict.fromkeys((*base.triggered_by, *starters))))
+        return load(name, merged, base=base, known=known, fragment=source, drop_ins=drop_ins)
 
     def _fragment(self, name: str) -> PredictedFile | None:
         names = [candidate for candidate in (name, unitfile.template_of(name)) if candidate]
@@ -149,19 +193,33 @@ class UnitFiles:
         return None
 
     def _drop_ins(self, name: str) -> list[PredictedFile]:
-        directories = [
-            f"{directory}/{part}" for part in reversed(unitfile.drop_in_directories(name)) for directory in SEARCH_PATH
-        ]
+        """Those of all its names, in the order of their file names; of one name, the first directory's counts.
+
+        The directories of a unit and its prefixes are looked for in one place of the search path after the other, those
+        for the whole type after all of them (systemd.unit(5); unit_file_find_dropin_paths() of systemd).
+        """
+        live = self._state.units.get(name)
+        names = (name, *(live.aliases if live else ()), *self._aliases_by_run(name))
+        own = [
+            f"{directory}/{part}" for each in names for directory in SEARCH_PATH
+            for part in unitfile.drop_in_directories(each)[:-1]
+        ]  # fmt: skip
+        shared = [f"{directory}/{unitfile.drop_in_directories(name)[-1]}" for directory in SEARCH_PATH]
+        directories = list(dict.fromkeys((*own, *shared)))
         self._files.prefetch(directories)
         chosen: dict[str, str] = {}
         for directory in directories:
             for entry in self._files.entries(directory):
-                if entry.endswith(".conf"):
+                if entry.endswith(".conf") and not entry.startswith("."):
                     chosen.setdefault(entry, f"{directory}/{entry}")
         paths = [chosen[entry] for entry in sorted(chosen)]
         self._files.prefetch(paths)
         found = [self._files.get(path, follow=True) for path in paths]
         return [file for file in found if file.kind in ("file", "unseen")]
+
+    def _aliases_by_run(self, name: str) -> list[str]:
+        links = {posixpath.basename(path) for path, file in self._files.all_changed().items() if file.kind == "link"}
+        return [alias for alias in sorted(links) if self.alias_of(alias) == name]
 
     def alias_of(self, name: str) -> str:
         """The unit that the file ``name`` made by the run is a link to; '' when it is none."""
@@ -182,7 +240,7 @@ class UnitFiles:
 
     def install_links(self, name: str) -> tuple[str, ...]:
         """The links that ``systemctl enable`` makes for ``name`` (systemd.unit(5), [Install] Section Options)."""
-        return tuple(self._install_links(name, self._sections(name)))
+        return tuple(self._install_links(name, self.sections(name)))
 
     def _install_links(self, name: str, merged: UnitFile) -> Iterator[str]:
         known = unitfile.specifiers(name, hostname=self._state.hostname)
@@ -193,19 +251,22 @@ class UnitFiles:
             yield f"{ADMIN_DIRECTORY}/{unitfile.expand(alias, known)}"
         for other in merged.words("Install", "Also"):
             if other != name:
-                yield from self._install_links(other, replace(self._sections(other), entries=tuple(
-                    entry for entry in self._sections(other).entries if entry.key != "Also")))  # fmt: skip
+                yield from self._install_links(other, replace(self.sections(other), entries=tuple(
+                    entry for entry in self.sections(other).entries if entry.key != "Also")))  # fmt: skip
 
     def readable(self, name: str) -> bool:
         """Whether the unit's file could be read to its end."""
+        if self._quadlets.source(name) is not None:
+            return True
         fragment = self._fragment(name)
         return fragment is not None and self._files.get(fragment.path, follow=True).text is not None
 
     def remains(self, name: str) -> bool:
         """RemainAfterExit= of a oneshot service."""
-        return self._sections(name).flag("Service", "RemainAfterExit")
+        return self.sections(name).flag("Service", "RemainAfterExit")
 
-    def _sections(self, name: str) -> UnitFile:
+    def sections(self, name: str) -> UnitFile:
+        """The unit's file and its drop-ins as they lie on the disk, merged; empty where there is none."""
         fragment = self._fragment(name)
         if fragment is None:
             return UnitFile()
@@ -230,52 +291,22 @@ def _unit_of(path: str) -> str:
     return ""
 
 
-def _unit(
-    name: str, merged: UnitFile, *, live: Unit | None, fragment: str, drop_ins: tuple[str, ...], state: HostState
-) -> Unit:
-    known = unitfile.specifiers(name, hostname=state.hostname, fragment=fragment, boot_id=state.boot_id)
-    base = live or Unit(name=name)
-    install = any(entry.section == "Install" for entry in merged.entries)
-    commands = tuple(
-        command for entry in merged.every("Service", "ExecStart")
-        for command in unitfile.split_commands(entry.value, known)
-    )  # fmt: skip
-    suffix = name.rpartition(".")[2]
-    listen = tuple(
-        f"{entry.key}={unitfile.expand(entry.value, known)}" for entry in merged.entries
-        if entry.section == "Socket" and entry.key in ("ListenStream", "ListenDatagram") and entry.value
-    )  # fmt: skip
-    activates = merged.last("Socket", "Service") or f"{name.removesuffix('.socket')}.service"
-    starters = _starters(name, state) if suffix == "service" else ()
-    return replace(
-        base,
-        load_state="loaded",
-        unit_file_state=base.unit_file_state or ("disabled" if install else "static"),
-        type=merged.last("Service", "Type", "simple") if suffix == "service" else "",
-        restart=merged.last("Service", "Restart", "no"),
-        fragment_path=fragment,
-        drop_in_paths=drop_ins,
-        commands=commands,
-        environment=envfile.environment(
-            tuple(unitfile.expand(entry.value, known) for entry in merged.every("Service", "Environment"))
-        ),
-        environment_files=tuple(
-            unitfile.expand(entry.value, known) for entry in merged.every("Service", "EnvironmentFile")
-        ),
-        listen=listen,
-        triggers=(activates,) if suffix == "socket" else base.triggers,
-        triggered_by=tuple(dict.fromkeys((*base.triggered_by, *starters))),
-        user=merged.last("Service", "User"),
-    )
-
-
 def _starters(name: str, state: HostState) -> tuple[str, ...]:
     return tuple(unit.name for unit in state.units.values() if name in unit.triggers and unit.name.endswith(".socket"))
 
 
 def essence(unit: Unit) -> tuple[object, ...]:
     """What decides where a unit listens."""
-    return (unit.commands, dict(unit.environment), unit.environment_files, unit.listen, unit.type, unit.user)
+    return (
+        unit.commands,
+        dict(unit.environment),
+        unit.environment_files,
+        unit.listen,
+        unit.ipv6_only,
+        unit.type,
+        unit.user,
+        unit.working_directory,
+    )
 
 
 def own_directory(path: str) -> str:

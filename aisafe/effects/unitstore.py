@@ -10,9 +10,11 @@ from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
 from aisafe.effects.filetree import FileTree
 from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
+from aisafe.formats import composecommand
+from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.serverconfig import Reader
-from aisafe.formats.unitfile import full_name
+from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
@@ -28,7 +30,8 @@ class PredictedUnit:
     ``unit``: as ``systemctl show`` would tell it now. ``found`` False: no unit of that name; None: cannot be known.
     ``pending``: its definition as of the next daemon-reload or boot, where that differs. ``touched``: the task that
     last changed its state, enablement or definition. ``certainty`` possible: whether it is so depends on ``why``.
-    ``unread``: the part of its definition that could not be told, '' for none. ``listening``: where it listens since
+    ``unread``: the part of its definition that could not be told, '' for none. ``bad``: why systemd refuses to start it
+    (LoadState=bad-setting), '' for not. ``listening``: where it listens since
     the run started it.
     """
 
@@ -39,6 +42,7 @@ class PredictedUnit:
     certainty: Certainty = "certain"
     why: str = ""
     unread: str = ""
+    bad: str = ""
     listening: Listening | None = None
 
     @property
@@ -61,7 +65,7 @@ class _Now:
 class UnitStore:
     """Units by full name. Each verb returns the effects it has: none, when the unit is so already."""
 
-    def __init__(self, state: HostState, files: FileTree, engine: Callable[[], sockets.Engine]) -> None:
+    def __init__(self, state: HostState, files: FileTree, engine: Callable[[str], sockets.Engine]) -> None:
         self._engine = engine
         self._state = state
         self._files = files
@@ -94,8 +98,12 @@ class UnitStore:
         return PredictedUnit(
             unit=unit, found=current.found, pending=pending, touched=now.touched or self._definitions.changed_by(name),
             certainty="certain" if certain else "possible", why=now.why or current.why, unread=current.unread,
-            listening=now.listening,
+            bad=current.bad if certain else "", listening=now.listening,
         )  # fmt: skip
+
+    def sections(self, name: str) -> UnitFile:
+        """See :meth:`UnitFiles.sections`."""
+        return self._definitions.sections(name)
 
     def canonical(self, name: str) -> str:
         """The unit's own name: ``nginx`` is ``nginx.service``, ``sshd.service`` may be an alias of ``ssh.service``."""
@@ -204,6 +212,8 @@ class UnitStore:
         for name in dict.fromkeys(names):
             if self.get(name).found and self.canonical(name) == name:
                 effects += self.stop(call, name)
+                if self.get(name).unit.unit_file_state == "enabled":
+                    effects.append(self._effect(call, "disable", name, sure=True, why=""))
                 self._definitions.forget(name)
                 self._become(call, name, active=False, file_state="")
         return tuple(effects)
@@ -265,7 +275,7 @@ class UnitStore:
             socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
             for socket in sockets.of_unit(self.get(other).unit).sockets
         ]  # fmt: skip
-        return sockets.of_unit(unit, read=read, engine=self._engine(), held_by_sockets=passed)
+        return sockets.of_unit(unit, read=read, engine=self._engine(identity.engine_of(unit)), held_by_sockets=passed)
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -274,9 +284,11 @@ class UnitStore:
         return found
 
     def _holders(self, unit: Unit) -> tuple[Holder, ...]:
-        """The unit itself, and the container that its ExecStart= runs."""
+        """The unit itself, and the containers that its ExecStart= runs."""
         order = identity.container_of_unit(unit)
-        inner = (Holder(kind="container", name=order.name),) if order is not None and order.name else ()
+        names = [order.name] if order is not None and order.name else []
+        names += [there.name for there in self._state.containers.values() if identity.starts(unit, there)]
+        inner = (Holder(kind="container", name=name) for name in dict.fromkeys(names))
         return (Holder(kind="unit", name=unit.name), *inner)
 
     def _text(self, path: str) -> str | Literal[False] | None:
@@ -299,6 +311,13 @@ class UnitStore:
         for command in unit.commands:
             words = [word.partition("=")[2] or word for word in command[1:]]
             roots += [path for word in words if word.startswith("/") for path in (word, own_directory(word))]
+            compose = composecommand.parse(command)
+            files = compose.project_files(unit.working_directory, environment={}) if compose else None
+            if files is not None:
+                roots += [
+                    *files.given,
+                    *(f"{files.directory}/{name}" for name in (*FILE_NAMES, *OVERRIDE_NAMES, ".env")),
+                ]
         changed = self._files.all_changed()
         return any(
             path == root or (root and path.startswith(root.rstrip("/") + "/")) for path in changed for root in roots
@@ -314,7 +333,12 @@ class UnitStore:
         in_memory = live is not None and (live.active or live.unit_file_state in ENABLED)
         if in_memory and live is not None:
             return Definition(unit=live)
-        return self._definitions.on_disk(name)
+        disk = self._definitions.on_disk(name)
+        if disk.generated:  # the generators run at a daemon-reload
+            why = "its quadlet was written, and systemd makes a unit of it at the next daemon-reload"
+            known = live or Unit(name=name, load_state="not-found")
+            return Definition(unit=known, found=live is not None, why=why)
+        return disk
 
     def _blind(self) -> str:
         spots = [spot.reason for spot in self._state.blind_spots if spot.kind in ("unit", "host", "inventory")]
@@ -325,12 +349,16 @@ class UnitStore:
         stale = there.pending is not None and essence(there.pending) != essence(unit)
         found = self.listening(unit.name)
         frees = self._holders(unit)[1:] if action == "restart" else ()
-        self._loaded.setdefault(unit.name, self._current(unit.name))
+        current = self._current(unit.name)
+        self._loaded.setdefault(unit.name, current)
+        first = tuple(effect for other in current.pulls if other != unit.name and not self.get(other).unit.active
+                      for effect in self.start(call, other))  # fmt: skip
         stays = unit.type != "oneshot" or self._definitions.remains(unit.name)
         self._become(call, unit.name, active=stays, listening=found)
         old = "its unit file was changed without daemon_reload, so systemd uses the old one" if stale else ""
         notes = ["; ".join(found.evidence) or found.why, old]
         return (
+            *first,
             self._effect(
                 call, action, unit.name, sure=sure, why=why, listening=found, frees=frees,
                 detail="; ".join(note for note in notes if note),

@@ -1,47 +1,25 @@
-"""Compose files (the Compose Specification): services as container orders, with variables filled in."""
+"""Compose projects (the Compose Specification): services as container orders, with the names that the engine sees."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
-import yaml
-
-from aisafe.formats.dockerrun import ContainerOrder, command_words, pair, volume
+from aisafe.formats.composefiles import Files, Model, NotKnown, ReadText, env_file_values, load, of_definition
+from aisafe.formats.composemerge import BadCompose
+from aisafe.formats.dockerrun import ContainerOrder, command_words, volume
 from aisafe.formats.ports import PortSpec, address_of, parse_published, port_range
+from aisafe.formats.sizes import size_of
 from aisafe.model import Mount
 from aisafe.model.host import Protocol
 
-FILE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")  # Compose's own order
-OVERRIDE_NAMES: Final = (
-    "compose.override.yaml", "compose.override.yml", "docker-compose.override.yaml", "docker-compose.override.yml",
-)  # fmt: skip
-_VARIABLE: Final = re.compile(
-    r"\$(?:\$|(?P<plain>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>[^{}]*(?:\$\{[^{}]*\}[^{}]*)*)\})"
-)
+__all__ = ["BadCompose", "ComposeService", "Files", "NotKnown", "Project", "open_definition", "open_project", "read"]
 
-
-class _Loader(yaml.SafeLoader):
-    """YAML as Compose reads it: ``2222:22`` and ``no`` are text, not a number in base 60 and a boolean (YAML 1.2)."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  as PyYAML wants it
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("merge", r"<<", "<"),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
-
-
-class BadCompose(ValueError):
-    """The file is one that Compose itself would refuse, or that is not understood here; the text says why."""
+PROJECT_LABEL: Final = "com.docker.compose.project"
+SERVICE_LABEL: Final = "com.docker.compose.service"
+_RESTART: Final = {"none": "no", "no": "no", "on-failure": "on-failure", "unless-stopped": "unless-stopped"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +27,7 @@ class ComposeService:
     """One service. ``scale`` containers of it run; ``profiles``: it starts only when one of them is asked for.
 
     ``order.name`` is '' unless container_name is given. ``build`` '' or the directory that the image is built from.
+    ``optional``: those of ``depends_on`` that need not be there. ``pull``: its pull_policy, '' for the default.
     """
 
     name: str
@@ -56,27 +35,91 @@ class ComposeService:
     scale: int = 1
     profiles: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     build: str = ""
     dockerfile: str = ""
+    pull: str = ""
+    env_files: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A Compose project. ``name`` '' unless the file sets it. ``problems``: what could not be understood.
+    """A Compose project. ``problems``: what could not be understood. ``read``: the files that it hangs on.
 
     ``networks``, ``volumes``: key -> the name given to it, '' for PROJECT_KEY; ``external`` names are not its own.
+    ``separator`` stands in the names of containers: ``-``, and ``_`` for docker-compose 1 and podman-compose.
     """
 
     name: str = ""
+    directory: str = ""
     services: Mapping[str, ComposeService] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     external: frozenset[str] = frozenset()
+    profiles: frozenset[str] = frozenset()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    separator: str = "-"
 
-    def container_name(self, project: str, service: str, index: int = 1) -> str:
-        """The name Compose v2 gives a container: ``container_name``, else PROJECT-SERVICE-INDEX."""
-        return self.services[service].order.name or f"{project}-{service}-{index}"
+    def container_name(self, service: str, index: int = 1) -> str:
+        """The name that a container gets: ``container_name``, else PROJECT-SERVICE-INDEX."""
+        return self.services[service].order.name or self.separator.join((self.name, service, str(index)))
+
+    def network_names(self, service: str) -> tuple[str, ...]:
+        """The networks of a service as the engine calls them; () with a network_mode."""
+        order = self.services[service].order
+        if order.network_mode:
+            return ()
+        return tuple(self.networks.get(name) or f"{self.name}_{name}" for name in order.networks or ("default",))
+
+    def chosen(self, asked: Iterable[str] = (), *, dependencies: bool = True) -> tuple[str, ...]:
+        """The services that a command concerns, dependencies first. Naming one turns its profiles on (Compose
+        Specification, "Profiles"). Raises BadCompose for one that there is not."""
+        asked = tuple(asked)
+        for name in asked:
+            if name not in self.services:
+                raise BadCompose(f"no such service: {name}")
+        profiles = {*self.profiles, *(profile for name in asked for profile in self.services[name].profiles)}
+        on = {name for name, item in self.services.items()
+              if not item.profiles or "*" in profiles or profiles & set(item.profiles)}  # fmt: skip
+        order: dict[str, None] = {}
+
+        def visit(name: str, above: tuple[str, ...] = ()) -> None:
+            if name in order or name in above:
+                return
+            for other in self.services[name].depends_on if dependencies else ():
+                if other in on:
+                    visit(other, (*above, name))
+                elif other not in self.services[name].optional:
+                    raise BadCompose(f'service "{name}" depends on undefined service "{other}"')
+            order[name] = None
+
+        for name in asked or [name for name in self.services if name in on]:
+            visit(name)
+        return tuple(order)
+
+    def order(self, service: str, index: int = 1, *, read: ReadText = lambda path: False) -> ContainerOrder:
+        """One container as the engine is asked for it. Raises BadCompose for an env_file that is not there."""
+        item = self.services[service]
+        order, name = item.order, self.container_name(service, index)
+        networks = self.network_names(service)
+        mode = order.network_mode
+        if mode.startswith("service:"):
+            other = mode.removeprefix("service:")
+            mode = f"container:{self.container_name(other) if other in self.services else other}"
+        values, problems = env_file_values(item.env_files, self.environment, read)
+        mounts = [
+            replace(mount, source=self.volumes.get(mount.source) or f"{self.name}_{mount.source}")
+            if mount.type == "volume" and mount.source else mount
+            for mount in order.mounts
+        ]  # fmt: skip
+        return replace(
+            order, name=name, image=order.image or f"{self.name}{self.separator}{service}", networks=networks,
+            mounts=tuple(mounts), network_mode=mode or networks[0], environment={**values, **order.environment},
+            labels={**order.labels, PROJECT_LABEL: self.name, SERVICE_LABEL: service},
+            problems=(*order.problems, *self.problems, *problems),
+        )  # fmt: skip
 
 
 def project_name(directory: str) -> str:
@@ -85,30 +128,44 @@ def project_name(directory: str) -> str:
     return re.sub(r"^[_-]+", "", re.sub(r"[^a-z0-9_-]", "", base.lower()))
 
 
+def open_project(
+    files: Files, read_text: ReadText, *, name: str = "", profiles: Iterable[str] = (), separator: str = "-"
+) -> Project:
+    """The project of ``files``. ``name``: -p, before COMPOSE_PROJECT_NAME, ``name:`` and the directory.
+
+    Raises BadCompose, NotKnown.
+    """
+    model = load(files, read_text)
+    wanted = (*profiles, *filter(None, model.environment.get("COMPOSE_PROFILES", "").split(",")))
+    return _project(model, name=name, profiles=wanted, separator=separator)
+
+
+def open_definition(
+    definition: str, environment: Mapping[str, str], *, name: str = "", profiles: Iterable[str] = (), home: str = ""
+) -> Project:
+    """A project from the text of its only file."""
+    return _project(of_definition(definition, environment, home), name=name, profiles=tuple(profiles), separator="-")
+
+
 def read(texts: Iterable[str], environment: Mapping[str, str]) -> Project:
-    """Files of one project, later ones over earlier ones. Raises BadCompose."""
-    problems: list[str] = []
-    merged: dict[str, Any] = {}
-    for text in texts:
-        try:
-            data = yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
-        except yaml.YAMLError as error:
-            raise BadCompose(f"not YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}") from error
-        if not isinstance(data, dict):
-            raise BadCompose("not a mapping with services")
-        merged = _merge(merged, _interpolate(data, environment))
-    for unread in ("include", "extends"):
-        if unread in merged:
-            problems.append(f"'{unread}' is not followed")
-    services = {}
-    for name, data in (merged.get("services") or {}).items():
-        if not isinstance(data, dict):
-            raise BadCompose(f"service {name} is not a mapping")
-        services[str(name)] = _service(str(name), data, problems)
+    """Texts of one project that lie nowhere, later ones over earlier ones. Raises BadCompose."""
+    paths = {f"/{number}": text for number, text in enumerate(texts)}
+    return open_project(Files(directory="/", given=tuple(paths), environment=environment), paths.get)
+
+
+def _project(model: Model, *, name: str, profiles: Iterable[str], separator: str) -> Project:
+    problems = list(model.problems)
+    data = model.data
+    services = {
+        str(key): _service(str(key), item, problems, model.environment)
+        for key, item in (data.get("services") or {}).items()
+    }
+    chosen = name or model.environment.get("COMPOSE_PROJECT_NAME") or str(data.get("name") or "")
     return Project(
-        name=str(merged.get("name") or ""), services=services, networks=_names(merged.get("networks")),
-        volumes=_names(merged.get("volumes")), problems=tuple(problems),
-        external=frozenset((*_external(merged.get("networks")), *_external(merged.get("volumes")))),
+        name=chosen or project_name(model.directory), directory=model.directory, services=services,
+        networks=_names(data.get("networks")), volumes=_names(data.get("volumes")), profiles=frozenset(profiles),
+        external=frozenset((*_external(data.get("networks")), *_external(data.get("volumes")))),
+        environment=model.environment, read=model.read, problems=tuple(dict.fromkeys(problems)), separator=separator,
     )  # fmt: skip
 
 
@@ -127,85 +184,68 @@ def _external(value: object) -> Iterator[str]:
             yield str(data.get("name") or key)
 
 
-def _merge(low: Any, high: Any, key: str = "") -> Any:
-    """Compose's rules for several files: mappings merge, lists of ports and the like add up, the rest is replaced."""
-    if isinstance(low, dict) and isinstance(high, dict):
-        return {name: _merge(low.get(name), high.get(name, low.get(name)), name) for name in {**low, **high}}
-    if isinstance(low, list) and isinstance(high, list) and low is not high and key not in ("command", "entrypoint"):
-        return [*low, *(item for item in high if item not in low)]
-    return high
-
-
-def _interpolate(value: Any, environment: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _interpolate(item, environment) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_interpolate(item, environment) for item in value]
-    return interpolate(value, environment) if isinstance(value, str) else value
-
-
-def interpolate(text: str, environment: Mapping[str, str]) -> str:
-    """``$X``, ``${X}``, ``${X:-y}``, ``${X-y}``, ``${X:?y}``, ``${X:+y}`` and ``$$``. Raises BadCompose for ``?``."""
-
-    def fill(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        name = match["plain"] or match["name"]
-        rest = match["rest"] or ""
-        value = environment.get(name)
-        operator = re.match(r":?[-?+]", rest)
-        if not operator:
-            return value or ""
-        there = bool(value) if operator[0].startswith(":") else value is not None
-        other = rest[operator.end() :]
-        if operator[0][-1] == "+":
-            return interpolate(other, environment) if there else ""
-        if there:
-            return value or ""
-        if operator[0][-1] == "?":
-            raise BadCompose(f"the variable {name} is needed and not set: {other}")
-        return interpolate(other, environment)
-
-    return _VARIABLE.sub(fill, text)
-
-
-def _service(name: str, data: Mapping[str, Any], problems: list[str]) -> ComposeService:
-    for key in ("extends",):
-        if key in data:
-            problems.append(f"service {name}: '{key}' is not followed")
+def _service(name: str, data: Mapping[str, Any], problems: list[str], environment: Mapping[str, str]) -> ComposeService:
     ports: list[PortSpec] = []
     for item in data.get("ports") or []:
         try:
             ports += _port(item)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             problems.append(f"service {name}: ports: {error}")
     mode = str(data.get("network_mode") or "")
     deploy = data.get("deploy") or {}
-    build = data.get("build")
+    build = data.get("build") or {}
+    depends = data.get("depends_on") or {}
     order = ContainerOrder(
         name=str(data.get("container_name") or ""),
         image=str(data.get("image") or ""),
         command=command_words(data.get("command")),
         entrypoint=command_words(data.get("entrypoint")),
-        ports=() if mode == "host" else tuple(ports),
+        ports=() if mode == "host" else tuple(dict.fromkeys(ports)),
         exposed=tuple(str(port) for port in data.get("expose") or []),
         network_mode=mode,
         networks=tuple(str(network) for network in data.get("networks") or []),
-        restart_policy=str(data.get("restart") or "no").partition(":")[0].replace("False", "no"),
-        environment=_pairs(data.get("environment")),
-        environment_files=tuple(_env_files(data.get("env_file"))),
+        restart_policy=_restart(data.get("restart"), deploy.get("restart_policy")),
+        environment=_environment(data.get("environment"), environment),
         mounts=tuple(mount for mount in map(_volume, data.get("volumes") or []) if mount is not None),
-        labels=_pairs(data.get("labels")),
+        labels={key: "" if item is None else _text(item) for key, item in (data.get("labels") or {}).items()},
+        memory_limit=size_of(data.get("mem_limit") or _resource(deploy, "limits")),
+        memory_reserved=size_of(data.get("mem_reservation") or _resource(deploy, "reservations")),
     )
-    return ComposeService(
+    service = ComposeService(
         name=name,
         order=order,
-        scale=int(data.get("scale") or deploy.get("replicas") or 1) if data.get("scale") != 0 else 0,
+        scale=_scale(data.get("scale"), deploy.get("replicas")),
         profiles=tuple(str(profile) for profile in data.get("profiles") or []),
-        depends_on=tuple(str(other) for other in data.get("depends_on") or []),
-        build=str(build.get("context", ".") if isinstance(build, dict) else build or ""),
-        dockerfile=str(build.get("dockerfile", "") if isinstance(build, dict) else ""),
-    )
+        depends_on=tuple(str(other) for other in depends),
+        optional=tuple(str(other) for other, how in depends.items()
+                       if isinstance(how, dict) and str(how.get("required", True)).lower() == "false"),
+        build=str(build.get("context", "")),
+        dockerfile=str(build.get("dockerfile") or ""),
+        pull=str(data.get("pull_policy") or ""),
+        env_files=tuple(data.get("env_file") or ()),
+    )  # fmt: skip
+    if order.name and service.scale > 1:
+        raise BadCompose(f'can\'t set container_name and scale of service "{name}" together')
+    if not order.image and not service.build:
+        raise BadCompose(f'service "{name}" has neither an image nor a build context specified')
+    return service
+
+
+def _scale(*given: object) -> int:
+    found = next((item for item in given if item is not None and item != ""), 1)
+    try:
+        return int(str(found))
+    except ValueError:
+        raise BadCompose(f"scale {found!r} is no number") from None
+
+
+def _restart(given: object, deploy: object) -> str:
+    """``restart``, over which ``deploy.restart_policy.condition`` goes."""
+    if isinstance(deploy, dict):
+        return _RESTART.get(str(deploy.get("condition") or "any"), "always")
+    if given is None or given is False:
+        return "no"
+    return str(given).partition(":")[0]
 
 
 def _port(item: Any) -> tuple[PortSpec, ...]:
@@ -225,15 +265,27 @@ def _port(item: Any) -> tuple[PortSpec, ...]:
     )  # fmt: skip
 
 
-def _pairs(value: object) -> dict[str, str]:
-    if isinstance(value, dict):
-        return {str(key): "" if item is None else str(item) for key, item in value.items()}
-    return dict(pair(str(item)) for item in value) if isinstance(value, list) else {}
+def _resource(deploy: Any, kind: str) -> Any:
+    """Memory of ``deploy.resources`` (Compose Deploy Specification)."""
+    found = deploy
+    for key in ("resources", kind, "memory"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
-def _env_files(value: object) -> list[str]:
-    items = value if isinstance(value, list) else [value] if value else []
-    return [str(item.get("path", "") if isinstance(item, dict) else item) for item in items]
+def _environment(value: object, environment: Mapping[str, str]) -> dict[str, str]:
+    """A variable without a value takes that of the project's environment, and is not there without one."""
+    found: dict[str, str] = {}
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if item is not None:
+            found[str(key)] = _text(item)
+        elif key in environment:
+            found[str(key)] = environment[key]
+    return found
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _volume(item: Any) -> Mount | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from aisafe.formats.commandline import base_name
 from aisafe.formats.ports import PortSpec, parse_published
+from aisafe.formats.sizes import size_of
 from aisafe.model import Mount
 
 ENGINES: Final = ("docker", "podman", "nerdctl")
@@ -17,11 +18,15 @@ _SWITCHES: Final = frozenset(
     ("--detach", "-d", "--disable-content-trust", "--init", "--interactive", "-i", "--no-healthcheck",
      "--oom-kill-disable",
      "--privileged", "--publish-all", "-P", "--quiet", "-q", "--read-only", "--rm", "--sig-proxy", "--tty", "-t",
-     "--replace", "--tls-verify", "--no-hosts", "--env-host", "--http-proxy", "--rmi", "--use-api-socket")
+     "--replace", "--tls-verify", "--no-hosts", "--no-hostname", "--env-host", "--http-proxy", "--rmi",
+     "--use-api-socket", "--read-only-tmpfs", "--passwd", "--unsetenv-all", "--rootfs", "--help")
 )  # fmt: skip
 _GLOBAL_VALUES: Final = frozenset(
     ("--config", "-c", "--context", "-H", "--host", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey",
-     "--root", "--namespace", "-n", "--address", "-a", "--url", "--connection", "--storage-driver")
+     "--root", "--namespace", "-n", "--address", "-a", "--url", "--connection", "--storage-driver", "--runroot",
+     "--storage-opt", "--cgroup-manager", "--conmon", "--events-backend", "--tmpdir", "--identity", "--module",
+     "--hooks-dir", "--network-cmd-path", "--network-config-dir", "--runtime", "--runtime-flag", "--volumepath",
+     "--imagestore", "--ssh", "--default-mounts-file", "--cdi-spec-dir")
 )  # fmt: skip
 
 
@@ -30,7 +35,8 @@ class ContainerOrder:
     """A container as something asks for it: ``docker run``, a Compose service, a module's arguments.
 
     ``command`` and ``entrypoint`` are None where the image decides. ``network_mode`` '' is the engine's default.
-    ``problems``: parts that could not be understood, so that more may be open than told.
+    ``pod``: the pod of Podman that it joins, ``new_pod``: which it brings along, ports included.
+    Memory in bytes. ``problems``: parts that could not be understood, so that more may be open than told.
     """
 
     name: str = ""
@@ -47,6 +53,10 @@ class ContainerOrder:
     environment_files: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    memory_limit: int | None = None
+    memory_reserved: int | None = None
+    pod: str = ""
+    new_pod: bool = False
     removed_at_exit: bool = False
     replaces: bool = False
     only_create: bool = False
@@ -67,6 +77,30 @@ def subcommand(argv: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
     return (words[0], tuple(words[1:])) if words else None
 
 
+def parse_pod(argv: tuple[str, ...]) -> ContainerOrder | None:
+    """``podman pod create``: the infra container that it makes, which holds the pod's ports; None for anything else."""
+    found = subcommand(argv)
+    if found is None or found[0] != "pod" or found[1][:1] != ("create",):
+        return None
+    given: dict[str, list[str]] = {}
+    words = list(found[1][1:])
+    while words and words[0].startswith("-"):
+        name, value = _option(words, _SWITCHES | {"--share-parent", "--infra"})
+        given.setdefault(_ALIASES.get(name, name), []).append(value)
+    if words:
+        given["--name"] = words[:1]
+    return infra(_order(given, ["(pod)"], only_create=True), _last(given, "--name"))
+
+
+def infra(order: ContainerOrder, pod: str) -> ContainerOrder:
+    """The infra container of ``pod`` with the network and the ports of ``order``."""
+    return ContainerOrder(
+        name=f"{pod}-infra", image="localhost/podman-pause", pod=pod, ports=order.ports, networks=order.networks,
+        network_mode=order.network_mode, replaces=order.replaces, only_create=True, command=("/catatonit", "-P"),
+        entrypoint=(), problems=order.problems,
+    )  # fmt: skip
+
+
 def parse(argv: tuple[str, ...]) -> ContainerOrder | None:
     """The container that ``argv`` starts or creates; None when it does neither."""
     found = subcommand(argv)
@@ -84,24 +118,24 @@ def parse(argv: tuple[str, ...]) -> ContainerOrder | None:
 
 _ALIASES: Final = {
     "-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-e": "--env", "-l": "--label", "--net": "--network",
-    "-d": "--detach",
+    "-d": "--detach", "-m": "--memory",
 }  # fmt: skip
 
 
-def _option(words: list[str]) -> tuple[str, str]:
+def _option(words: list[str], switches: frozenset[str] = _SWITCHES) -> tuple[str, str]:
     """Take one option with its value off the front of ``words``; switches have the value ``true``."""
     word = words.pop(0)
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         if equals:
             return name, value
-        if name in _SWITCHES:
+        if name in switches:
             return name, "true"
         return name, words.pop(0) if words else ""
     letters = word[1:]
     while letters:  # -dit, -p8080:80, -itp 80:80
         name, letters = f"-{letters[0]}", letters[1:]
-        if name not in _SWITCHES:
+        if name not in switches:
             return name, letters.removeprefix("=") or (words.pop(0) if words else "")
         if name == "-P":
             return name, "true"
@@ -116,7 +150,11 @@ def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) 
             ports += parse_published(text)
         except ValueError as error:
             problems.append(f"--publish {error}")
-    networks = given.get("--network", [])
+    networks = [_network(text) for text in given.get("--network", [])]
+    pod = _last(given, "--pod")
+    joins = bool(pod) and not pod.startswith("new:")
+    if joins:  # what the pod publishes is its infra container's
+        networks, ports = [f"container:{pod}-infra"], []
     entrypoint = given.get("--entrypoint")
     if not words:
         problems.append("no image is named")
@@ -129,7 +167,7 @@ def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) 
         publish_all=_last(given, "--publish-all") == "true",
         exposed=tuple(given.get("--expose", [])),
         network_mode="".join(networks[:1]),
-        networks=tuple(networks),
+        networks=() if joins else tuple(networks),
         restart_policy=_last(given, "--restart", "no").partition(":")[0],
         environment=dict(pair(text) for text in given.get("--env", [])),
         environment_files=tuple(given.get("--env-file", [])),
@@ -140,11 +178,23 @@ def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) 
             ) if mount is not None
         ),
         labels=dict(pair(text) for text in given.get("--label", [])),
+        memory_limit=size_of(_last(given, "--memory")),
+        memory_reserved=size_of(_last(given, "--memory-reservation")),
+        pod=pod.removeprefix("new:"),
+        new_pod=pod.startswith("new:"),
         removed_at_exit=_last(given, "--rm") == "true",
         replaces=_last(given, "--replace") == "true",
         only_create=only_create,
         problems=tuple(problems),
     )  # fmt: skip
+
+
+def _network(text: str) -> str:
+    """The mode or network in ``--network``: ``host``, ``name=front,alias=web`` (Docker), ``pasta:-t,auto`` (Podman)."""
+    if "=" in text.partition(",")[0] and ":" not in text.partition("=")[0]:
+        return dict(pair(part) for part in text.split(",")).get("name", text)
+    head, mark, _ = text.partition(":")
+    return text if not mark or head in ("container", "ns", "service") else head
 
 
 def _last(given: dict[str, list[str]], name: str, default: str = "") -> str:

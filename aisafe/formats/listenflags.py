@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from aisafe.formats.commandline import base_name, executed, options
-from aisafe.formats.ports import address_of, listen_address, port_range
+from aisafe.formats.ports import address_of, both_families, listen_address, port_range
 from aisafe.formats.serverconfig import NotUnderstood, Reader, settings
 from aisafe.knowledge.programs import Config, Program, Setting, by_binary
 from aisafe.model import Socket
@@ -133,7 +133,8 @@ def _known_program(
     sockets: dict[Socket, str] = {}
     for role in roles.values():
         try:
-            sockets |= dict.fromkeys(_sockets(role), role.evidence)
+            found = _sockets(role)
+            sockets |= dict.fromkeys(map(both_families, found) if program.go else found, role.evidence)
         except ValueError as error:
             unknown.append(f"{role.evidence}: {error}")
     open_roles = [role for role in unsettled_before if not role.settled]
@@ -229,6 +230,9 @@ def _configured(
         named += [word for word in argv[1:2] if not word.startswith("-")]
     if not named and in_container:
         return [], ""  # what the image brings is its default
+    for folder in () if named else config.beside:
+        if more := [name for name in read.names(folder) or () if name != "README"]:
+            return [], f"{folder}/{more[0]} is not read"
     paths = named[-1:] or config.paths
     if not paths and not config.flag:
         return [], "its configuration is not in one known place"

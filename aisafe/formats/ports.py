@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, cast
 
@@ -138,3 +138,27 @@ def listen_address(text: str, *, protocol: Protocol = "tcp", default_port: int |
     address = address_of(host) or (ANY4 if scheme.lower() in ("tcp4", "udp4") else ANY6)
     only = address.version == 6 and scheme.lower() in ("tcp6", "udp6")
     return Socket(protocol=protocol, address=address, port=port, ipv6_only=only)
+
+
+def both_families(socket: Socket) -> Socket:
+    """The socket that Go's net.Listen("tcp", …) opens: 0.0.0.0 is all of IPv6 and IPv4 (pkg.go.dev/net, Listen)."""
+    return replace(socket, address=ANY6) if socket.address == ANY4 else socket
+
+
+def unit_socket(text: str) -> Socket | None:
+    """An address of ListenStream= or ListenDatagram= (systemd.socket(5)): a bare port is all addresses of both families.
+
+    None: a socket of another kind (a path, an abstract name, vsock). Raises ValueError for what systemd ignores with a
+    warning: names of hosts, addresses without port, port 0.
+    """
+    if text.startswith(("/", "@")):
+        return None
+    if text.startswith("vsock:"):
+        if not re.fullmatch(r"vsock:\d*:\d+", text):
+            raise ValueError(f"{text!r} is no address to listen on")
+        return None
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|(\d+\.\d+\.\d+\.\d+)):(\d+)(?:%(\S+))?|(\d+)", text)
+    if match is None or not 0 < int(match[3] or match[5]) <= HIGHEST_PORT:
+        raise ValueError(f"{text!r} is no address to listen on")
+    address = ip_address(match[1] or match[2]) if match[3] else ANY6
+    return Socket(protocol="tcp", address=address, port=int(match[3] or match[5]))

@@ -29,6 +29,21 @@ class Reader:
     names: Callable[[str], tuple[str, ...] | None] = lambda path: None
 
 
+def matching(pattern: str, read: Reader) -> tuple[str, ...] | None:
+    """The paths that ``pattern`` names, sorted, wildcards in its last part; None where that cannot be known (glob(7))."""
+    directory, last = posixpath.split(pattern)
+    if not set("*?[{$") & set(pattern):
+        return (pattern,)
+    listed = read.names(directory) if not set("*?[{$") & set(directory) and "{" not in last else None
+    if listed is None:
+        return None
+    hidden = last.startswith(".")
+    return tuple(
+        posixpath.join(directory, name) for name in sorted(listed)
+        if fnmatchcase(name, last) and (hidden or not name.startswith("."))
+    )  # fmt: skip
+
+
 Found = list[tuple[Setting, str, str]]
 
 
@@ -107,17 +122,10 @@ def _included(pattern: str, read: Reader, level: int) -> Iterator[tuple[str, str
     """The files that an include names, sorted; a pattern may have wildcards in its last part. Raises NotUnderstood."""
     if level >= INCLUDES_FOLLOWED:
         raise NotUnderstood(f"includes are nested more than {INCLUDES_FOLLOWED} levels deep")
-    directory, last = posixpath.split(pattern)
-    if any(char in directory for char in "*?[{$"):
-        raise NotUnderstood(f"it includes {pattern}, whose directories are not plain")
-    names: tuple[str, ...] = (last,)
-    if any(char in last for char in "*?["):
-        listed = read.names(directory)
-        if listed is None:
-            raise NotUnderstood(f"it includes {pattern}, which could not be listed")
-        names = tuple(name for name in sorted(listed) if fnmatchcase(name, last) and not name.startswith("."))
-    for name in names:
-        path = posixpath.join(directory, name)
+    paths = matching(pattern, read)
+    if paths is None:
+        raise NotUnderstood(f"it includes {pattern}, which could not be listed")
+    for path in paths:
         text = read.text(path)
         if text is False:
             raise NotUnderstood(f"it includes {path}, which could not be read")

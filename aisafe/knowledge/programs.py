@@ -31,6 +31,7 @@ class Config:
     """A configuration file that may move sockets. ``paths``: where it is by default, the first that exists counts.
 
     ``flag``: the option that names another; ``argument``: the first bare argument does. ``style``: how to read it.
+    ``beside``: directories with more of it, which are not read: what is in them makes the answer unsure.
     """
 
     paths: tuple[str, ...]
@@ -38,6 +39,7 @@ class Config:
     flag: str = ""
     argument: bool = False
     section: str = ""
+    beside: tuple[str, ...] = ()
     keys: Mapping[str, tuple[Setting, ...]]
 
 
@@ -46,7 +48,8 @@ class Program:
     """One program. ``sockets``: role -> ``[ADDRESS:]PORT[/udp]``, None where it is closed unless asked for.
 
     ``container_sockets``: the same for its usual image, where that differs. ``generic``: it says nothing of what is
-    served (an interpreter, a general server for applications). ``source``: where all this is written.
+    served (an interpreter, a general server for applications). ``go``: it takes 0.0.0.0 for all of both families, as
+    Go's net.Listen does. ``source``: where all this is written.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Program:
     config: tuple[Config, ...] = ()
     positional: tuple[Setting, ...] = ()
     generic: bool = False
+    go: bool = False
     source: str = ""
 
 
@@ -143,6 +147,7 @@ def _program(name: str, data: Mapping[str, Any]) -> Program:
         config=tuple(_config(name, item) for item in data.get("config", ())),
         positional=_settings(data.get("positional", ())),
         generic=data.get("generic", False),
+        go=data.get("go", False),
         source=data["source"],
     )
 
@@ -153,6 +158,7 @@ def _config(name: str, data: Mapping[str, Any]) -> Config:
     return Config(
         paths=tuple(data.get("paths", ())), style=cast("Style", data["style"]), flag=data.get("flag", ""),
         argument=data.get("argument", False), section=data.get("section", ""), keys=_table(data.get("keys")),
+        beside=tuple(data.get("beside", ())),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from aisafe.model.forecast import TaskRef
+from aisafe.model.task import TaskRef
 
 Severity = Literal["error", "warning", "note"]
 When = Literal["now", "boot", "possible", "after"]

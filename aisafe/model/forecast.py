@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aisafe.model.access import Access, Firewall
 from aisafe.model.host import BlindSpot, Holder, Socket
+from aisafe.model.task import Certainty, TaskRef
 
-Certainty = Literal["certain", "possible", "opaque"]
 EffectKind = Literal[
     "file", "unit", "package", "container", "image", "network", "volume", "user", "group", "cron", "firewall", "sysctl",
     "mount", "command",
@@ -17,18 +18,6 @@ Action = Literal[
     "create", "change", "remove", "start", "stop", "restart", "reload", "enable", "disable", "mask", "unmask",
     "install", "upgrade", "pull", "run",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class TaskRef:
-    """Where a task stands: its name, the file as the user wrote or would write it, and the line (from 1)."""
-
-    name: str
-    path: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.name!r} ({self.path}:{self.line})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +29,8 @@ class Effect:
     end with this effect (stop, remove). ``sockets_known`` is False when what the holder will listen on could not be
     worked out. ``reversible`` is False for what a restore of the host cannot bring back. ``detail``: one line of evidence
     (``ListenStream 9090 from --web.listen-address``), free of secrets. ``paths``: files and directories the effect touches,
-    absolute, for the snapshot; empty with kind command means: anywhere.
+    absolute, for the snapshot; empty with kind command means: anywhere. ``elsewhere``: what changes is not of this host's
+    files and units (a database, a cluster, a mailbox), so that nothing else on the host follows from it.
     """
 
     kind: EffectKind
@@ -57,6 +47,7 @@ class Effect:
     frees: tuple[Holder, ...] = ()
     sockets_known: bool = True
     paths: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,23 +86,98 @@ class Claim:
     task: TaskRef
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TaskMark:
+    """A task as it was run on one host, with a salted digest of all that it was given (one for each loop item)."""
+
+    task: TaskRef
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How much of the run was foreseen on one host, in tasks (a looped task counts once).
 
     ``opaque``: reached, but without a model, so that what it does is not known. ``not_reached``: behind a predicted
-    failure or an include whose file is not known.
+    failure or an include whose file is not known. ``no_model``: the modules without a model among the opaque, sorted.
     """
 
     tasks: int = 0
     modelled: int = 0
     opaque: int = 0
     not_reached: int = 0
+    no_model: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Something of the host that a service asks for and that is certainly not there at the end of the run.
+
+    ``why``: where it asks for it. ``then``: what comes of it. ``fatal``: the service does not work without it.
+    """
+
+    kind: Literal["path", "user", "group"]
+    name: str
+    why: str
+    then: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a container that the run makes, or a unit that it starts, asks of the host.
+
+    ``image``: as it was asked for; ``image_here``: on the host before the run; ``image_built``: made by the run. Memory in
+    bytes, None where none is said. ``in_sight``: names of options and variables whose secret value every user of the
+    host can read (ps(1), ``systemctl show``); never the value.
+    """
+
+    who: Holder
+    task: TaskRef | None = None
+    certainty: Certainty = "certain"
+    image: str = ""
+    image_here: bool = False
+    image_built: bool = False
+    absent: tuple[Absent, ...] = ()
+    memory_limit: int | None = None
+    memory_reserved: int | None = None
+    in_sight: tuple[str, ...] = ()
+
+
+NeedKind = Literal["unit", "container", "network", "path", "socket"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Something that ``who``, which runs or starts at boot, can't do without.
+
+    ``name``: of a unit, container or network, a path, or a socket as it is written. ``why``: where that stands.
+    ``starting``: it is needed when ``who`` starts, not while it runs.
+    """
+
+    who: Holder
+    kind: NeedKind
+    name: str
+    why: str
+    socket: Socket | None = None
+    starting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """A directory or volume in which ``who`` keeps data. ``own``: data that one program has for itself (a database's directory).
+    ``volume``: ``path`` is the name of a volume of the container engine. ``evidence``: from what that is known."""
+
+    who: Holder
+    path: str
+    own: bool = False
+    volume: bool = False
+    evidence: str = ""
 
 
 NoteKind = Literal[
     "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
-    "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed",
+    "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed", "plain-secret",
     "untested-ansible",
 ]  # fmt: skip
 
@@ -131,7 +197,12 @@ class Note:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
-    run, as predicted at its end."""
+    run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
+    ``asked``: what the services of the run ask of the host.
+    ``access``: whether the login in use still works, None when
+    nothing of the run bears on it. ``firewall``: what filters at the end, None when nothing does or nothing hangs on it.
+    ``needs``: of services that were left running, on what the run ended, removed or changed. ``directories``: of the
+    services that run or start at boot."""
 
     host: str
     coverage: Coverage = Coverage()
@@ -139,6 +210,12 @@ class HostForecast:
     services: tuple[Service, ...] = ()
     claims: tuple[Claim, ...] = ()
     blind_spots: tuple[BlindSpot, ...] = ()
+    access: Access | None = None
+    firewall: Firewall | None = None
+    needs: tuple[Need, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    marks: tuple[TaskMark, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,11 +72,13 @@ class Listener:
 class Unit:
     """A systemd unit as systemd.unit(5) and ``systemctl show`` describe it.
 
-    ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
-    ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
-    hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
-    ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``). ``triggers``/``triggered_by``:
-    socket, path and timer relations.
+        ``aliases``: its other names. ``unit_file_state``: enabled, disabled, static, masked, generated… ('' for none).
+        ``commands``: the argv of each ExecStart in order, as systemd parsed it. ``environment``: of Environment= only; may
+        hold secrets. ``environment_files``: paths, a leading ``-`` kept (a missing file is not an error then).
+        ``listen``: ListenStream/ListenDatagram of a .socket unit (``ListenStream=[::]:80``), ``ipv6_only``: its
+    BindIPv6Only=. ``triggers``/``triggered_by``: socket, path and timer relations. ``working_directory``:
+    WorkingDirectory=, '' where there is none. ``requires``: units with which it stops (Requires=, BindsTo=, PartOf=).
+    ``directories``: WorkingDirectory= and those of StateDirectory=, absolute.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Unit:
     restart: str = "no"
     main_pid: int | None = None
     restarts: int = 0
+    working_directory: str = ""
     invocation_id: str = ""
     result: str = ""
     fragment_path: str = ""
@@ -97,10 +100,13 @@ class Unit:
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_files: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
+    ipv6_only: bool = False
     triggers: tuple[str, ...] = ()
     triggered_by: tuple[str, ...] = ()
     user: str = ""
     need_daemon_reload: bool = False
+    requires: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -131,7 +137,11 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container of the Docker Engine, running or not (Engine API, ``GET /containers/{id}/json``).
+    """A container of Docker (Engine API, ``GET /containers/{id}/json``) or of root's Podman (podman-inspect(1)), running
+    or not.
+
+    ``engine``: docker or podman. ``pod``: the pod of Podman that it belongs to, whose infra container, named POD-infra
+    here, holds the ports; ''.
 
     ``state``: created, running, paused, restarting, exited, dead. ``restart_policy``: no, on-failure, always,
     unless-stopped. ``command``: entrypoint and arguments. ``environment_names``: names only, values may be secrets;
@@ -159,10 +169,21 @@ class Container:
     error: str = ""
     health: str = ""
     config_hash: str = ""
+    engine: str = "docker"
+    pod: str = ""
 
     @property
     def active(self) -> bool:
         return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmService:
+    """A service of Docker's Swarm (Engine API, ``GET /services``), with the sockets of the host that it publishes."""
+
+    name: str
+    image: str = ""
+    sockets: tuple[Socket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +196,7 @@ class Image:
     exposed: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    engine: str = "docker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +222,19 @@ class Space:
 
 
 BlindKind = Literal[
-    "host", "listener", "unit", "container", "package", "file", "user", "facts", "space", "include", "inventory"
+    "host",
+    "listener",
+    "unit",
+    "container",
+    "podman",
+    "package",
+    "file",
+    "user",
+    "facts",
+    "space",
+    "firewall",
+    "include",
+    "inventory",
 ]
 
 
@@ -229,10 +263,43 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The SSH login in use, as the host sees it; '' and None: not known.
+
+    ``method``: publickey or password, by which sshd let us in. ``key``: our public key, base64 without its type. ``address``,
+    ``port``: where the host's sshd accepted us, which behind a forwarded port is not what the inventory says; ``client``: from
+    where (sshd(8), SSH_CONNECTION). ``become``: root is had through this program (sudo, su), '' when the login is root's.
+    ``become_password``: a password for it is given.
+    """
+
+    user: str
+    method: str = ""
+    key: str = ""
+    client: str = ""
+    address: str = ""
+    port: int | None = None
+    become: str = ""
+    become_password: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketTables:
+    """The kernel's packet filter. ``iptables``: of ``iptables`` and ``ip6tables``, the table filter: "CHAIN POLICY" -> its rules
+    as iptables-save(8) writes them. ``nft``: "family name" -> the text of every other table (nft(8))."""
+
+    iptables: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    nft: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 
-    ``agent_checks``: what the guard needs, name -> '' when all is well, else what is missing (``rsync``, ``systemd``…).
+    ``memory_total``, ``swap_total``: bytes, None where that was not seen (proc_meminfo(5)).
+    ``firewall``: the packet filter's rules by tool, as :func:`aisafe.agent.firewall.told` says; a tool without an entry is not
+    there or could not be asked. ``agent_checks``: what the guard needs, name -> '' when all is well, else what is
+    missing (``rsync``, ``systemd``…). ``login``: how we are in, None where that is not by SSH. ``packet_filter`` None: it
+    could not be read.
     """
 
     host: str
@@ -247,10 +314,19 @@ class HostState:
     images: tuple[Image, ...] = ()
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    swarm_manager: bool = False
+    swarm_services: Mapping[str, SwarmService] = field(default_factory=dict)
+    podman_networks: tuple[str, ...] = ()
+    podman_volumes: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
     spaces: tuple[Space, ...] = ()
+    memory_total: int | None = None
+    swap_total: int | None = None
+    firewall: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     agent_checks: Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
+    login: Login | None = None
+    packet_filter: PacketTables | None = None
     blind_spots: tuple[BlindSpot, ...] = ()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,54 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from aisafe.errors import AisafeError
 from aisafe.model import Applied, TaskResult
 from aisafe.playbook.configuration import plugin_path
+from aisafe.playbook.program import deeper
 
 PLUGINS = Path(__file__).parent / "plugins"
-DEPTH = "AISAFE_DEPTH"
-
-
-def find_ansible_playbook(environ: Mapping[str, str], configured: str = "") -> Path:
-    """The ansible-playbook that applies: configured (AISAFE_ANSIBLE_PLAYBOOK), else the next in PATH that is not us.
-
-    A shim under that name that leads back to aisafe-playbook is passed over. Last, the one installed beside this Python.
-    Raises AisafeError when there is none, or when a shim calls us again and again.
-    """
-    if int(environ.get(DEPTH, "0")) > 3:
-        raise AisafeError(
-            "aisafe-playbook was started by itself several times over: what it found as ansible-playbook leads back to it.",
-            fix="Set AISAFE_ANSIBLE_PLAYBOOK to the path of the real ansible-playbook.",
-        )
-    if configured:
-        path = Path(configured).expanduser()
-        if not os.access(path, os.X_OK) or path.is_dir():
-            raise AisafeError(f"AISAFE_ANSIBLE_PLAYBOOK names {path}, which is no program that can be run.",
-                              fix="Correct it, or unset it: then the one in PATH is used.")  # fmt: skip
-        return path
-    names = [Path(item or ".") / "ansible-playbook" for item in environ.get("PATH", os.defpath).split(os.pathsep)]
-    for path in [*names, Path(sys.executable).parent / "ansible-playbook"]:
-        if path.is_file() and os.access(path, os.X_OK) and not _is_shim(path):
-            return path
-    raise AisafeError(
-        "There is no ansible-playbook in PATH nor beside this Python.",
-        fix="Install ansible-core, or set AISAFE_ANSIBLE_PLAYBOOK to its path.",
-    )
-
-
-def _is_shim(path: Path) -> bool:
-    if path.resolve().name == "aisafe-playbook":
-        return True
-    with path.open("rb") as file:
-        _shebang, _, body = file.read(4096).partition(b"\n")  # the first line may hold any path
-    return b"aisafe-playbook" in body or b"aisafe.cli" in body
-
-
-def run_as_is(program: Path, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Become ansible-playbook: for questions such as ``--list-tasks``, where nothing of ours is added. Does not return."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(program, [str(program), *arguments], _deeper(environ))  # noqa: S606
 
 
 def apply(
@@ -81,7 +36,7 @@ def apply(
     back under the run) the child is interrupted, as with Ctrl-C.
     """
     cwd = Path.cwd()
-    env = _deeper(environ)
+    env = deeper(environ)
     env["ANSIBLE_CALLBACK_PLUGINS"] = plugin_path(environ, cwd, kind="callback", add=PLUGINS / "callback")
     env["AISAFE_RESULTS"] = str(results)
     if shells:
@@ -121,10 +76,6 @@ def read_results(path: Path) -> Iterator[TaskResult]:
             yield TaskResult(**entry)
 
 
-def _deeper(environ: Mapping[str, str]) -> dict[str, str]:
-    return {**environ, DEPTH: str(int(environ.get(DEPTH, "0")) + 1)}
-
-
 @contextmanager
 def _forwarded(child: subprocess.Popen[bytes]) -> Iterator[None]:
     """Pass SIGTERM and SIGHUP on to the child, and SIGINT where no terminal does it; we ourselves wait for the child."""
@@ -154,12 +105,3 @@ def _terminal_signals_child() -> bool:
         return False
     finally:
         os.close(descriptor)
-
-
-def which_version(program: Path) -> str:
-    """The version that ``program`` says it has, '' where it does not say."""
-    if shutil.which(str(program)) is None:
-        return ""
-    done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, timeout=60)
-    first = done.stdout.partition("\n")[0]
-    return first.rpartition(" ")[2].rstrip("]") if first else ""

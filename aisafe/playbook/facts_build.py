@@ -33,10 +33,13 @@ ARGUMENTS: dict[str, Any] = {
 MAIN = """\
 import os
 import sys
+import time
 
 from ansible.module_utils._internal._ansiballz import _loader
 
 os.chdir("/")
+sleep = time.sleep
+time.sleep = lambda seconds: sleep(min(seconds, 0.005))  # it polls its own threads, each time for 0.1 s
 _loader.run_module(json_params={params!r}, profile={profile!r}, module_fqn={module_fqn!r},
                    modlib_path=os.path.dirname(os.path.abspath(__file__)), extensions={{}})
 """

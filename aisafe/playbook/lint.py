@@ -25,6 +25,7 @@ import platformdirs
 from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
 from aisafe.playbook.confined import UNABLE, launcher
+from aisafe.playbook.lint_answers import answering, keep
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
 NOT_PASSED_ON = (
@@ -40,6 +41,7 @@ _CONFIGS = (
     ".ansible-lint", ".ansible-lint-ignore", ".yamllint", ".config/ansible-lint.yml", ".config/ansible-lint.yaml",
     "ansible.cfg",
 )  # fmt: skip
+_NOT_ENTERED = ("venv", "node_modules", "__pycache__")
 _MOST_FILES = 5000
 _HIDING = ("syntax-check", "load-failure", "parser-error", "internal-error")
 _FORMATTING = (
@@ -48,7 +50,7 @@ _FORMATTING = (
 
 
 class LintJob:
-    """A lint that goes on, or one that is done already. ``result`` waits for it, ``stop`` ends it."""
+    """A lint that goes on, or one that is done already. ``result`` waits for it, ``stop`` or leaving the context ends it."""
 
     def __init__(self, findings: tuple[Finding, ...] | None = None, child: _Child | None = None) -> None:
         self._findings, self._child = findings, child
@@ -64,6 +66,12 @@ class LintJob:
         """End it without a result; harmless when it is done."""
         if self._child is not None:
             self._child.stop()
+
+    def __enter__(self) -> LintJob:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 def start_lint(
@@ -90,7 +98,10 @@ def start_lint(
     if kept is not None and (known := _recall(kept)) is not None:
         return LintJob(known)
     try:
-        return LintJob(child=_Child([str(program), *ARGUMENTS, "--", *files], cwd, env, kept, timeout, severity))
+        env = answering(env, cwd=cwd, cache=cache / "answers")
+        return LintJob(
+            child=_Child([str(program), *ARGUMENTS, "--", *files], cwd, env, kept, timeout, severity, cache / "answers")
+        )
     except OSError as error:
         return LintJob((_could_not(severity, str(error)),))
 
@@ -113,8 +124,10 @@ def environment(environ: Mapping[str, str], ansible_playbook: Path, program: Pat
 
 class _Child:
     def __init__(
-        self, argv: list[str], cwd: Path, env: dict[str, str], kept: Path | None, timeout: float, severity: Severity
-    ) -> None:
+        self, argv: list[str], cwd: Path, env: dict[str, str], kept: Path | None, timeout: float, severity: Severity,
+        answers: Path,
+    ) -> None:  # fmt: skip
+        self._env, self._answers = env, answers
         self._kept, self._severity, self._timeout = kept, severity, timeout
         self._until = time.monotonic() + timeout
         self._scratch = tempfile.TemporaryDirectory(prefix="aisafe-lint-")
@@ -165,6 +178,7 @@ class _Child:
     def _close(self) -> None:
         self._out.close()
         self._err.close()
+        keep(Path(self._scratch.name), self._env, cache=self._answers)
         self._scratch.cleanup()
 
 
@@ -238,7 +252,7 @@ def _looked_at(playbooks: Sequence[Path], cwd: Path) -> list[Path]:
     found: set[Path] = set()
     for top in {path.resolve().parent for path in playbooks}:
         for directory, names, files in os.walk(top):
-            names[:] = [name for name in names if name not in (".git", ".venv", "venv", "node_modules", "__pycache__")]
+            names[:] = [name for name in names if not (name.startswith(".") or name in _NOT_ENTERED)]
             found.update(Path(directory, name) for name in files if name.endswith(_LOOKED_AT))
             if len(found) > _MOST_FILES:
                 return sorted(found)

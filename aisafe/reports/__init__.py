@@ -15,7 +15,8 @@ from aisafe.registry import Registry
 class View:
     """A run as far as it got. ``proof`` and ``outcome`` are None before the run is applied.
 
-    ``verbosity``: the number of ``-v`` given. ``run``: its id in the record, '' without one.
+    ``verbosity``: the number of ``-v`` given. ``run``: its id in the record, '' without one. ``playbooks``: as on the command
+    line.
     """
 
     states: Mapping[str, HostState] = field(default_factory=dict)
@@ -26,6 +27,7 @@ class View:
     outcome: Outcome | None = None
     verbosity: int = 0
     run: str = ""
+    playbooks: tuple[str, ...] = ()
 
 
 Report = Callable[[View], str]

@@ -54,6 +54,7 @@ def _summary(hosts: Mapping[str, HostForecast], forecast: Forecast, verdict: Ver
         "modelled": sum(item.modelled for item in coverage),
         "opaque": sum(item.opaque for item in coverage),
         "not_reached": sum(item.not_reached for item in coverage),
+        "no_model": sorted({module for item in coverage for module in item.no_model}),
         "effects": len(effects),
         "irreversible": sum(not effect.reversible for effect in effects),
         "errors": severities["error"],
@@ -74,6 +75,7 @@ def _host(host: HostForecast, state: HostState | None) -> dict[str, Any]:
             "modelled": cover.modelled,
             "opaque": cover.opaque,
             "not_reached": cover.not_reached,
+            "no_model": list(cover.no_model),
         },
         "blind_spots": [
             {"kind": spot.kind, "reason": spot.reason, "fix": spot.fix, "blocks": spot.blocks} for spot in spots

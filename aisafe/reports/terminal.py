@@ -264,6 +264,8 @@ def _closing(view: View) -> RenderableType:
     line = Text()
     if tasks:
         line.append(f"Foreseen: {modelled} of {_plural(tasks, 'task')} ({100 * modelled // tasks} %). ")
+    if missing := sorted({module for item in cover for module in item.no_model}):
+        line.append(f"Modules without a model: {clean(', '.join(missing))}. ", "yellow")
     if effects:
         undone = sum(effect.reversible for effect in effects)
         line.append(f"Can be undone: {undone} of {_plural(len(effects), 'effect')}. ")

@@ -12,12 +12,14 @@ _WHAT = {
     "listener": "Who listens on which port could not be seen",
     "unit": "The systemd units could not be seen",
     "container": "The containers could not be seen",
+    "podman": "Podman's containers could not be seen",
     "package": "The packages could not be seen",
     "file": "Files could not be seen",
     "user": "The accounts could not be seen",
     "facts": "The facts could not be gathered",
     "space": "The free space could not be seen",
     "include": "An included file could not be followed",
+    "firewall": "The packet filter could not be seen",
     "inventory": "The inventory could not be read to the end",
 }
 

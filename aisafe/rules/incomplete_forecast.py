@@ -38,5 +38,5 @@ def _fix(kind: str) -> str:
     return {
         "unknown-include": "Name the file by variables of the inventory instead of by what a task returns.",
         "missing-role": "Install the role or correct its name: ansible-galaxy install -r requirements.yml.",
-        "capped": "Split the play, or make the conditions depend on fewer unknown values.",
+        "capped": "Name fewer files, or the directory that matters.",
     }.get(kind, "Solve what stopped it, then run again.")

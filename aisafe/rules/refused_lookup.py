@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from aisafe.model import Finding
 from aisafe.rules import Case, rule
 
-
 _FIXES = {
     "refused-lookup": "Pass the value as a variable (-e): a lookup that runs code is never run while judging.",
     "refused-plugin": "The forecast does without it, and the real run does not: look at it if it is not yours.",

@@ -19,7 +19,7 @@ OVERLAY = "_aisafe_overlay"
 
 _PASSIVE = frozenset({"pause", "wait_for_connection", "meta"})
 _FACTS = frozenset({"setup", "gather_facts"})
-_PULLS = frozenset({"fetch", "synchronize"})  # write on the controller
+_PULLS = frozenset({"fetch", "ansible.posix.synchronize"})  # write on the controller
 
 
 def short_name(action: str) -> str:
@@ -111,8 +111,12 @@ class ModelledAction:
             "failed": False,
             OPEN: executor.rest(),
         }
-        if result.facts:
-            answer["ansible_facts"] = dict(result.facts)
+        facts = dict(result.facts)
+        if result.untold:
+            scene.moment.untold[host] = f"{scene.moment.ref} ({result.untold}) may set"
+            facts[OPEN] = Unknown(f"what {scene.moment.untold[host]}")
+        if facts:
+            answer["ansible_facts"] = facts
         return answer
 
 

@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from aisafe import errors
-from aisafe.effects.api import LiveFile
 from aisafe.errors import AisafeError, AnsibleError
-from aisafe.model import Forecast, HostState, Note, Target
-from aisafe.model.codec import dump, load
 from aisafe.simulation import configuration, wire
 from aisafe.simulation.advice import advice
+
+if TYPE_CHECKING:  # the child is to start before anything else is imported
+    from aisafe.effects.api import LiveFile
+    from aisafe.model import Forecast, HostState, Target
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _LONGEST = 512 * 1024**2
@@ -42,7 +43,8 @@ class Simulation:
     ``argv``: as for ansible-playbook, without its name. ``trust``: files and directories whose code may run; ``base``:
     where relative paths of the settings file start, for messages. ``allow_untested``: see compat.require_tested.
     ``vault_passwords``: vault id -> password, ``default`` for --ask-vault-pass. ``time_limit``: seconds for each of the
-    two steps. ``memory_limit``: bytes of address space. Secrets go through a pipe, never through arguments or the
+    two steps. ``memory_limit``: bytes of address space. ``salt``: mark each
+    task with a digest of what it is given. Secrets go through a pipe, never through arguments or the
     environment.
     """
 
@@ -60,13 +62,14 @@ class Simulation:
         vault_passwords: Mapping[str, str] | None = None,
         connection_password: str | None = None,
         become_password: str | None = None,
+        salt: str = "",
         time_limit: float = 120.0,
         memory_limit: int = 2 * 1024**3,
     ) -> None:
         self._argv, self._cwd, self._environ, self._trust = list(argv), cwd, dict(environ), list(trust)
         self._base, self._allow_untested = base or cwd, allow_untested
         self._secrets = (dict(vault_passwords or {}), connection_password, become_password)
-        self._time_limit, self._memory_limit = time_limit, memory_limit
+        self._time_limit, self._memory_limit, self._salt = time_limit, memory_limit, salt
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._to_child: BinaryIO | None = None
@@ -128,6 +131,7 @@ class Simulation:
             "vault": vault,
             "connection_password": connection,
             "become_password": become,
+            "salt": self._salt,
             "time_limit": self._time_limit * 2,
             "memory_limit": self._memory_limit,
         }
@@ -139,6 +143,9 @@ class Simulation:
         if self._target is not None:
             return self._target
         self.start()
+        from aisafe.model import Target  # noqa: PLC0415
+        from aisafe.model.codec import load  # noqa: PLC0415
+
         try:
             message = self._next(self._deadline())
         except (wire.Closed, _Late) as error:
@@ -158,6 +165,9 @@ class Simulation:
         ``facts``: by host, with the names that ``setup`` gives them. ``read`` is called from here, while the child
         waits. A child that dies, or goes over its limits, yields an incomplete forecast with a note ``stopped``.
         """
+        from aisafe.model import Forecast, Note  # noqa: PLC0415
+        from aisafe.model.codec import dump, load  # noqa: PLC0415
+
         if self._to_child is None or self._target is None:
             raise RuntimeError("target() comes first")
         deadline = self._deadline()

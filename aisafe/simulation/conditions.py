@@ -74,7 +74,11 @@ class Exploration:
                 return
             if count >= limit:
                 self.capped = True
-                now().note("capped", f"more than {limit} combinations of unknown values: not all of them were tried")
+                now().note(
+                    "possible-failure",
+                    f"more than {limit} combinations of unknown values: what comes of it is taken as unknown, and a "
+                    "combination that was not tried may fail",
+                )
                 return
             trace[-1] = False
             self._prefix = trace
@@ -137,8 +141,8 @@ def alternatives(
 
 
 def one_of(values: list[Any], *, omitted: bool) -> Any:
-    """One value, or the Unknown that names all of them."""
-    if len(values) == 1 and not omitted:
+    """One value, or the Unknown that names all that were found."""
+    if len(values) == 1 and not omitted and not EXPLORATION.capped:
         return values[0]
     words = [str(value) for value in values] + (["(left out)"] if omitted else [])
     why = EXPLORATION.why or next((_first(value).why for value in values if is_unknown(value)), "a value of the run")

@@ -171,7 +171,7 @@ class Engine:
         """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty."""
         scene = Scene(
             journal=self.journal, moment=self.moment, states=states, facts=facts, read=read,
-            modules=Modules(actions=self._refusals.actions), local=self._local,
+            modules=Modules(actions=self._refusals.actions), local=self._local, salt=self._setup["salt"],
         )  # fmt: skip
         course = Course(scene)
         patches.before_run(course, lambda task, message: self._include_failed(scene, task, message))

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from aisafe.formats.plainsecrets import LARGEST, plain_secrets
 from aisafe.model import Coverage, Note, NoteKind, TaskRef
 
 MASK = "********"
@@ -27,6 +28,7 @@ class Journal:
         self._notes: dict[Note, None] = {}
         self._files: dict[str, str] = {}
         self._tasks: dict[str, dict[str, str]] = {}  # host -> task id -> modelled | opaque | not_reached
+        self._no_model: dict[str, set[str]] = {}  # host -> modules
 
     def note(
         self, kind: NoteKind, message: str, *, host: str | None = None, task: TaskRef | None = None, fix: str = ""
@@ -52,6 +54,10 @@ class Journal:
         if seen.get(task) != "opaque":
             seen[task] = outcome
 
+    def no_model(self, host: str, module: str) -> None:
+        """Remember that ``module`` was to run for ``host``, and that nobody can say what it does."""
+        self._no_model.setdefault(host, set()).add(module)
+
     def coverage(self, host: str) -> Coverage:
         outcomes = list(self._tasks.get(host, {}).values())
         return Coverage(
@@ -59,6 +65,7 @@ class Journal:
             modelled=outcomes.count("modelled"),
             opaque=outcomes.count("opaque"),
             not_reached=outcomes.count("not_reached"),
+            no_model=tuple(sorted(self._no_model.get(host, ()))),
         )
 
     def saw(self, host: str, task: str) -> bool:
@@ -86,8 +93,19 @@ class Journal:
                 return
             with open(name, "rb") as file:
                 self._files[name] = hashlib.file_digest(file, "sha256").hexdigest()
+                shown = self.display_path(name)
+                if not shown.startswith("/") and shown.endswith((".yml", ".yaml")):
+                    file.seek(0)
+                    self._look_for_secrets(shown, file.read(LARGEST + 1))
         except OSError:
             return
+
+    def _look_for_secrets(self, path: str, content: bytes) -> None:
+        """Of the user's own files only: those of a role from elsewhere are not the user's to mend."""
+        for secret in plain_secrets(content.decode("utf-8", "replace")):
+            what = "a placeholder, which must be replaced before it is used" if secret.placeholder else "plain text"
+            self.note("plain-secret", f"{secret.name} stands there as {what}.",
+                      task=TaskRef(name="", path=path, line=secret.line))  # fmt: skip
 
     @property
     def files(self) -> dict[str, str]:

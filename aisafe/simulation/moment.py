@@ -30,6 +30,7 @@ class Moment:
     sure: bool = False  # the failure of the task does not rest on what is unknown
     unsure: bool = False  # it is not known whether the task changes anything
     factless: set[str] = field(default_factory=set)
+    untold: dict[str, str] = field(default_factory=dict)  # host -> 'X may set', once a module may have set any variable
 
     def note(self, kind: NoteKind, message: str, *, fix: str = "") -> None:
         self.journal.note(kind, message, host=self.host or None, task=self.ref, fix=fix)

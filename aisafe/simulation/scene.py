@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aisafe.effects.api import Call, LiveFile, Result, predict
+from aisafe.effects.api import Call, LiveFile, Result, model_of, predict, qualified
 from aisafe.effects.predicted import PredictedHost
-from aisafe.model import BlindSpot, HostForecast, HostState
+from aisafe.marks import mark
+from aisafe.model import BlindKind, BlindSpot, HostForecast, HostState, TaskMark
 from aisafe.simulation.journal import Journal
 from aisafe.simulation.modules import LOCAL, Modules
 from aisafe.simulation.moment import Moment
@@ -22,8 +23,11 @@ CONTROLLER = ""
 
 @dataclass(slots=True)
 class Scene:
-    """``states``, ``facts``: what was seen and gathered. ``writes_here``: a task has changed the controller's files.
-    ``local``: hosts of the inventory that are this machine, so that a local connection is theirs."""
+    """``states``, ``facts``: what was seen and gathered. ``salt``: of the tasks' marks, '' for none.
+
+    ``local``: hosts of the inventory that are this machine, so that a local connection is theirs. ``writes_here``: a task
+    has changed the controller's files.
+    """
 
     journal: Journal
     moment: Moment
@@ -32,8 +36,10 @@ class Scene:
     read: Read
     modules: Modules
     local: frozenset[str] = frozenset()
+    salt: str = ""
     writes_here: bool = False
     _hosts: dict[str, PredictedHost] = field(default_factory=dict)
+    _marks: dict[str, list[TaskMark]] = field(default_factory=dict)
 
     def host(self, name: str) -> PredictedHost:
         """The predicted host; one that was not looked at beforehand is blind, never empty."""
@@ -65,7 +71,11 @@ class Scene:
 
     def run(self, call: Call, target: str) -> Result:
         """Give ``call`` to the model of its module. On the controller nothing is predicted, and that is noted."""
+        if model_of(qualified(call.module)) is None:
+            self.journal.no_model(self.moment.host, qualified(call.module))
         if target == CONTROLLER:
+            if (harmless := self._harmless(call)) is not None:
+                return harmless
             self.writes_here = True
             self.moment.note(
                 "unguarded-host",
@@ -74,11 +84,36 @@ class Scene:
             return Result(changed=None, opaque=f"{call.module} runs on the controller")
         if target not in self.states:
             self.moment.note("unguarded-host", f"{call.module} runs on {target}, which was not looked at beforehand")
+        if self.salt:
+            self._marks.setdefault(target, []).append(mark(call, self.salt))
         host = self.host(target)
         result = predict(call, host)
         if result.opaque:
             self.moment.note("opaque-task", result.opaque)
         return result
+
+    def _harmless(self, call: Call) -> Result | None:
+        """What a task on the controller does when it only looks, or acts on a third system; None for all others.
+
+        The controller is not looked at: whatever depends on what it holds is not known.
+        """
+        kinds: tuple[BlindKind, ...] = ("host", "unit", "container", "package", "user", "listener")
+        blind = tuple(BlindSpot(kind=kind, reason="the controller is not looked at") for kind in kinds)
+        state = HostState(host=CONTROLLER, taken_at=datetime.now(UTC), blind_spots=blind)
+        result = predict(call, PredictedHost(state, facts={}, read=lambda _: {}))
+        if result.opaque or result.failed or not all(effect.elsewhere for effect in result.effects):
+            return None
+        runs = qualified(call.module) in ("ansible.builtin.command", "ansible.builtin.shell", "ansible.builtin.raw")
+        if result.changed and not result.effects and not runs:  # a command that only reads reports 'changed', too
+            return None
+        untold = result.untold or (
+            f"{call.module} on the controller, whose facts are not known" if result.facts else ""
+        )
+        if result.effects and self.moment.host in self.states:
+            self.host(self.moment.host).record(call, replace(result, facts={}))
+        elif result.effects:
+            self.moment.note("unguarded-host", f"{call.module} changes another system, which nothing here can undo")
+        return Result(changed=result.changed, untold=untold)
 
     def opaque(self, call: Call, target: str, reason: str) -> Result:
         """A task whose arguments could not be worked out because of what is unknown."""
@@ -90,4 +125,7 @@ class Scene:
     def forecasts(self) -> dict[str, HostForecast]:
         """Every host that was looked at or acted upon."""
         names = sorted({*self.states, *self._hosts})
-        return {name: self.host(name).forecast(self.journal.coverage(name)) for name in names}
+        made = {name: self.host(name).forecast(self.journal.coverage(name)) for name in names}
+        return (
+            {name: replace(made[name], marks=tuple(self._marks.get(name, ()))) for name in names} if self.salt else made
+        )

@@ -35,6 +35,8 @@ _BRINGS: Mapping[str, tuple[str, str, bool]] = {
     "unarchive": ("files", "src", False),
     "assemble": ("files", "src", True),
     "patch": ("files", "src", False),
+    "ansible.posix.patch": ("files", "src", False),
+    "ansible.posix.synchronize": ("files", "src", False),
 }
 
 
@@ -83,6 +85,8 @@ def bring(
     if short == "script":
         text = text.strip().split(" ")[0] if text.strip() else text
     if short == "unarchive" and "://" in text:
+        return None
+    if short == "ansible.posix.synchronize" and (args.get("mode") == "pull" or ":" in text or task.delegate_to):
         return None
     path = _find(task, directory, text)
     if short == "template":
@@ -183,7 +187,7 @@ def _rendered(
 
 
 def _content(texts: list[Any], encoding: str) -> bytes | Unknown:
-    if len(texts) == 1:
+    if len(texts) == 1 and not EXPLORATION.capped:
         text = texts[0]
         if isinstance(text, Unknown):
             return text

@@ -291,12 +291,17 @@ def open_mapping(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def resolve(original: Callable[..., Any]) -> Callable[..., Any]:
-    """``ansible_*`` variables of a host whose facts would be gathered, and are not known."""
+    """``ansible_*`` variables of a host whose facts would be gathered, and are not known; after a module without a model,
+    any variable that it may have set."""
 
     def resolve_or_missing(self: Any, key: str) -> Any:
         value = original(self, key)
-        if value is _jinja_bits.missing and key.startswith("ansible_") and now().host in now().factless:
+        if value is not _jinja_bits.missing:
+            return value
+        if key.startswith("ansible_") and now().host in now().factless:
             return UnknownMarker(Unknown(f"the fact {key}"))
+        if why := now().untold.get(now().host):
+            return UnknownMarker(Unknown(f"the variable {key}, which {why}"))
         return value
 
     return resolve_or_missing

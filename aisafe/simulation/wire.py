@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from aisafe.effects.api import LiveFile
+if TYPE_CHECKING:
+    from aisafe.effects.api import LiveFile
 
 
 class Closed(Exception):
@@ -34,12 +34,14 @@ def receive(pipe: BinaryIO) -> dict[str, Any]:
 
 
 def dump_file(file: LiveFile) -> dict[str, Any]:
-    data = {item.name: getattr(file, item.name) for item in fields(LiveFile)}
+    data = {name: getattr(file, name) for name in file.__dataclass_fields__}
     data["content"] = None if file.content is None else base64.b64encode(file.content).decode()
     return data
 
 
 def load_file(data: Mapping[str, Any]) -> LiveFile:
+    from aisafe.effects.api import LiveFile  # noqa: PLC0415  (see aisafe.simulation.client)
+
     given = dict(data)
     given["content"] = None if data["content"] is None else base64.b64decode(data["content"])
     given["entries"] = tuple(data["entries"])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aisafe.errors import AgentError, HostError, NoRights, Unreachable
-from aisafe.model import Connection
+from aisafe.model import Connection, Login
 from aisafe.transport import become, bootstrap, payload
 from aisafe.transport.pipe import Pipe, remaining
 
@@ -30,12 +30,13 @@ class RemoteTrace(Exception):
 
 
 class Session:
-    """Thread-safe: one call at a time, in the order in which they come."""
+    """Thread-safe: one call at a time, in the order in which they come. ``login``: how it came in, when that was by SSH."""
 
     def __init__(
         self, connection: Connection, pipe: Pipe, rest: bytes = b"", close: Callable[[], None] | None = None
     ) -> None:
         self.host = connection.host
+        self.login: Login | None = None
         self._pipe, self._rest, self._close = pipe, rest, close
         self._lock = threading.Lock()
         self._ident = 0

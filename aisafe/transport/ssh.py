@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aisafe.errors import Unreachable
-from aisafe.model import Connection
+from aisafe.model import Connection, Login
 from aisafe.transport import knownhosts
+from aisafe.transport.become import plan
 from aisafe.transport.hostconfig import Route, route
 from aisafe.transport.pipe import Pipe
 from aisafe.transport.session import Session, begin
@@ -68,10 +69,23 @@ def open_ssh(connection: Connection) -> Session:
         return ChannelPipe(channel)
 
     try:
-        return begin(connection, start, is_root=way.user == "root", close=close)
+        session = begin(connection, start, is_root=way.user == "root", close=close)
+        session.login = _login_of(client, way, connection)
+        return session
     except BaseException:
         close()
         raise
+
+
+def _login_of(client: paramiko.SSHClient, way: Route, connection: Connection) -> Login:
+    """What the server took: the key that was tried last, or the password."""
+    transport = client.get_transport()
+    handler = transport.auth_handler if transport is not None else None
+    method = handler.auth_method if handler is not None else ""
+    private = handler.private_key if handler is not None and method == "publickey" else None
+    become, _ = plan(connection, is_root=way.user == "root")
+    return Login(user=way.user, method=method, key=private.get_base64() if private is not None else "", become=become,
+                 become_password=connection.become_password is not None)  # fmt: skip
 
 
 def connect(way: Route) -> tuple[paramiko.SSHClient, Callable[[], None]]:
@@ -127,7 +141,9 @@ def _stream(
         closers.append(end)
         return mine
     try:
-        return socket.create_connection((way.address, way.port), timeout=way.timeout)
+        stream = socket.create_connection((way.address, way.port), timeout=way.timeout)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small questions, each waiting for its answer
+        return stream
     except TimeoutError:
         raise _failed(way, f"no answer from {way.address} port {way.port} within {way.timeout} s") from None
     except socket.gaierror:

@@ -109,7 +109,7 @@ def test_this_machine() -> None:
         far.connect(udp.getsockname())
         want = {("tcp", tcp.getsockname()[1]), ("udp", udp.getsockname()[1])}
         mine = os.getpid()
-        found, _ = listeners.listeners({}, {})
+        found, _ = listeners.listeners({}, {}, {})
         ours = {(e["socket"]["protocol"], e["socket"]["port"]) for e in found if e.get("pid") == mine}
         assert want <= ours
         assert ("udp", far.getsockname()[1]) not in ours, "a connected socket accepts nothing from others"
@@ -141,7 +141,7 @@ def test_published_ports(monkeypatch: pytest.MonkeyPatch) -> None:
         "b": _container("b", "running", 81),
         "c": _container("c", "exited", 82),
     }
-    found, unseen = listeners.listeners({}, known)
+    found, unseen = listeners.listeners({}, known, {})
     held = {entry["socket"]["port"]: entry["holder"] for entry in found}
     assert held == {80: {"kind": "container", "name": "a"}, 81: {"kind": "container", "name": "b"}}
     assert unseen == 0
@@ -154,7 +154,7 @@ def test_socket_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listeners, "owners", lambda inodes: ({5: [1, 9]}, True))
     monkeypatch.setattr(listeners, "read", lambda path: {"/proc/9/comm": "web\n"}.get(path, ""))
     units = {"web.socket": {"active_state": "active", "listen": ["ListenStream=[::]:80", "ListenStream=/run/web"]}}
-    found, _ = listeners.listeners(units, {})
+    found, _ = listeners.listeners(units, {}, {})
     assert [(e["holder"], e["pid"], e["process"]) for e in found] == [
         ({"kind": "unit", "name": "web.socket"}, 9, "web")
     ]
@@ -166,5 +166,5 @@ def test_unseen_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netlink, "bound", lambda: sockets)
     for complete, holder, count in ((False, None, 1), (True, {"kind": "process", "name": "kernel"}, 0)):
         monkeypatch.setattr(listeners, "owners", lambda inodes, complete=complete: ({}, complete))
-        found, unseen = listeners.listeners({}, {})
+        found, unseen = listeners.listeners({}, {}, {})
         assert (found[0]["holder"], unseen) == (holder, count)

@@ -161,7 +161,6 @@ def test_dead_docker_is_blind(error: str, monkeypatch: pytest.MonkeyPatch) -> No
         raise EngineError(error)
 
     monkeypatch.setattr(containers, "_installed", lambda: True)
-    monkeypatch.setattr(containers, "_podman", list)
     monkeypatch.setattr(containers, "_ask", dead)
     monkeypatch.setattr(containers.os.path, "exists", lambda path: True)
     found, blind = containers.docker()
@@ -172,7 +171,6 @@ def test_dead_docker_is_blind(error: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_no_docker_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "_installed", lambda: False)
-    monkeypatch.setattr(containers, "_podman", list)
     assert containers.docker() == (containers.NOTHING, [])
 
 

@@ -69,6 +69,7 @@ def test_units(tmp_path: Path) -> None:
             "LoadState": "loaded",
             "ActiveState": "active",
             "Listen": [("Stream", "[::]:80"), ("Datagram", "127.0.0.1:53")],
+            "BindIPv6Only": "ipv6-only",
             "Triggers": ["api.service"],
         },
         "idle.service": {
@@ -76,6 +77,7 @@ def test_units(tmp_path: Path) -> None:
             "ActiveState": "inactive",
             "UnitFileState": "disabled",
             "ExecStart": EXEC,
+            "ExecStartEx": [("/bin/sh", ["sh", "$HOME"], ["no-env-expand"], 0, 0, 0, 0, 0, 0, 0)],
         },
         "some.mount": {"loaded": True, "LoadState": "loaded"},
     }
@@ -90,12 +92,14 @@ def test_units(tmp_path: Path) -> None:
     }
     web = found["web.service"]
     assert web["commands"] == [["/bin/sh", "-c", "echo a b"]]
+    assert found["idle.service"]["commands"] == [["/bin/sh", "$$HOME"]]
     assert web["environment"] == {"A": "b c", "D": ""}
     assert web["environment_files"] == ["-/etc/default/web", "/etc/web"]
     assert web["aliases"] == ["www.service"]
     assert web["invocation_id"] == "000102030405060708090a0b0c0d0e0f"
     assert web["main_pid"] == 7
     assert found["api.socket"]["listen"] == ["ListenStream=[::]:80", "ListenDatagram=127.0.0.1:53"]
+    assert found["api.socket"]["ipv6_only"] is True
     assert found["idle.service"]["unit_file_state"] == "disabled"
     assert found["idle.service"]["aliases"] == ["lazy.service"]
     assert [found[name]["load_state"] for name in ("off.service", "off-too.service")] == ["masked", "masked"]

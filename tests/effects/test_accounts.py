@@ -8,6 +8,7 @@ from aisafe.model import BlindSpot, Unknown, User
 from tests.effects.scenes import ROOT, directory, predicted, run
 
 BOB = User(name="bob", uid=1000, gid=1000, home="/home/bob", shell="/bin/sh", groups=("users",))
+OWN_GROUPS = {"/etc/login.defs": b"UMASK 022\nUSERGROUPS_ENAB yes\n"}
 STATE = {"users": {"root": ROOT, "bob": BOB}, "groups": {"root": 0, "bob": 1000, "users": 100}}
 
 
@@ -22,23 +23,43 @@ STATE = {"users": {"root": ROOT, "bob": BOB}, "groups": {"root": 0, "bob": 1000,
         ({"name": "bob", "groups": "root"}, ["user change bob certain"], True),
         ({"name": "bob", "password": "$6$x"}, ["user change bob possible"], None),
         ({"name": "bob", "password": "$6$x", "update_password": "on_create"}, [], False),
-        ({"name": "bob", "state": "absent"}, ["user remove bob certain"], True),
+        ({"name": "bob", "state": "absent"}, ["user remove bob certain", "group remove bob certain"], True),
         (
             {"name": "bob", "state": "absent", "remove": True},
-            ["user remove bob certain", "file remove /home/bob certain"],
+            ["user remove bob certain", "group remove bob certain", "file remove /home/bob certain"],
             True,
         ),
         ({"name": "eve", "state": "absent"}, [], False),
-        ({"name": "eve"}, ["user create eve certain", "file create /home/eve certain"], True),
-        ({"name": "eve", "create_home": False, "system": True}, ["user create eve certain"], True),
+        (
+            {"name": "eve"},
+            ["user create eve certain", "group create eve certain", "file create /home/eve certain"],
+            True,
+        ),
+        ({"name": "eve", "group": "users", "create_home": False, "system": True}, ["user create eve certain"], True),
     ],
 )
 def test_user(args: dict[str, Any], effects: list[str], changed: bool | None) -> None:
-    host = predicted({"/home/bob": directory("/home/bob")}, **STATE)
+    host = predicted({"/home/bob": directory("/home/bob"), **OWN_GROUPS}, **STATE)
     result = run(host, "user", args)
     assert [f"{one.kind} {one.action} {one.name} {one.certainty}" for one in result.effects] == effects
     assert result.changed is changed
     assert run(host, "user", {key: value for key, value in args.items() if key != "password"}).changed is False
+
+
+def test_a_new_home_is_filled_from_the_skeleton() -> None:
+    host = predicted({"/etc/skel/.profile": b"umask 027\n", "/etc/skel/.config/app": b"x"}, **STATE)
+    result = run(host, "user", {"name": "eve", "group": "users"})
+    assert [effect.name for effect in result.effects] == [
+        "eve", "/home/eve", "/home/eve/.config", "/home/eve/.config/app", "/home/eve/.profile",
+    ]  # fmt: skip
+    made = host.file("/home/eve/.profile")
+    assert (made.content, made.owner, made.group, made.mode) == (b"umask 027\n", "eve", "users", 0o644)
+
+
+def test_without_groups_of_their_own_accounts_bring_and_take_none() -> None:
+    host = predicted({"/etc/login.defs": b"USERGROUPS_ENAB no\n"}, **STATE)
+    for args in ({"name": "eve"}, {"name": "bob", "state": "absent"}):
+        assert [effect for effect in run(host, "user", args).effects if effect.kind == "group"] == []
 
 
 def test_a_user_that_the_run_makes_may_own_files() -> None:

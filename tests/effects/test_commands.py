@@ -73,3 +73,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_no_command_line_makes_the_model_fail(text: str) -> None:
     result = run(predicted(), "shell", {"_raw_params": text})
     assert "the model of" not in result.opaque
+
+
+def test_what_creates_names_may_come_even_after_another_unknown_command() -> None:
+    host = predicted({})
+    for path in ("/srv/key", "/srv/certificate"):
+        result = run(host, "command", {"_raw_params": f"unknown-program {path}", "creates": path})
+        assert [effect.name for effect in result.effects if effect.kind == "file"] == [path]

@@ -125,8 +125,9 @@ def test_removed_volumes_do_not_come_back() -> None:
 @pytest.mark.parametrize(
     ("files", "args", "words"),
     [
-        ({}, {}, "does not contain compose.yaml"),
-        ({FILE: b"services: ["}, {}, "the Compose file is refused: not YAML"),
+        ({}, {}, '"/srv/shop" is not a directory'),
+        ({"/srv/shop/x": b""}, {}, "does not contain compose.yaml"),
+        ({FILE: b"services: ["}, {}, "the Compose file is refused: /srv/shop/compose.yml: not YAML"),
         ({FILE: b"services: {a: {image: '${NEEDED:?x}'}}"}, {}, "NEEDED is needed"),
         ({FILE: b"services: {a: {image: b}}"}, {"services": ["c"]}, "no such service: c"),
         ({FILE: b"services: {a: {image: b}}"}, {"files": ["none.yml"]}, "Cannot find Compose file /srv/shop/none.yml"),
@@ -144,6 +145,6 @@ def test_a_file_known_only_in_the_run_is_opaque() -> None:
 
 
 def test_a_part_that_is_not_understood_leaves_the_sockets_open() -> None:
-    text = b"include: [more.yml]\nservices: {a: {image: 'busybox:1.36', ports: ['1:1']}}"
+    text = b"services: {a: {image: 'busybox:1.36', ports: ['1:1', '2:2/sctp']}}"
     effect = good(up(living(files={FILE: text}))).effects[-1]
     assert not effect.sockets_known

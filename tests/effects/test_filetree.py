@@ -6,7 +6,7 @@ from aisafe.effects.api import LiveFile
 from aisafe.effects.filetree import FileTree
 from aisafe.effects.predicted import changed
 from aisafe.model import BlindSpot, Coverage, Unknown
-from tests.effects.scenes import TASK, Call, directory, predicted, regular
+from tests.effects.scenes import TASK, Call, directory, predicted, regular, run
 
 CALL = Call(module="ansible.builtin.copy", args={}, task=TASK)
 PERHAPS = Call(module="ansible.builtin.copy", args={}, task=TASK, certainty="possible", why="if it rains")
@@ -113,3 +113,12 @@ def test_one_round_trip() -> None:
 @pytest.mark.parametrize("path", ["/etc/../etc/a", "//etc/a", "/etc/a/"])
 def test_paths_are_normalised(path: str) -> None:
     assert predicted({"/etc/a": b"1"}).file(path).text == "1"
+
+
+def test_a_directory_that_was_removed_and_made_again_is_empty() -> None:
+    host = predicted({"/opt/app/run": b"old"})
+    run(host, "file", {"path": "/opt/app", "state": "absent"})
+    run(host, "file", {"path": "/opt/app", "state": "directory"})
+    assert host.file("/opt/app/run").exists is False
+    (effect,) = run(host, "copy", {"dest": "/opt/app/run", "content": "old"}).effects
+    assert (effect.action, effect.certainty) == ("create", "certain")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from aisafe.effects.predicted import PredictedHost
-from aisafe.model import BlindSpot, Unit, Unknown
+from aisafe.model import BlindSpot, Unit, Unknown, is_unknown
 from tests.effects.scenes import predicted, run
 
 HTOP = {"htop": "3.2.2-2", "libc6": "2.36-9"}
@@ -86,7 +86,7 @@ def test_removal_stops_what_runs() -> None:
     host = predicted(packages={"nginx": "1.22"}, units={"nginx.service": live})
     result = run(host, "apt", {"name": "nginx", "state": "absent"})
     assert [f"{one.kind} {one.action} {one.name}" for one in result.effects] == [
-        "unit stop nginx.service", "package remove nginx",
+        "unit stop nginx.service", "unit disable nginx.service", "package remove nginx",
     ]  # fmt: skip
 
 
@@ -135,3 +135,34 @@ def test_what_packages_start_is_well_formed_and_sourced() -> None:
         assert set(entry) <= {"units", "enabled", "source"}, name
         assert len(entry["source"]) > 10, name
         assert all("." in unit for unit in [*entry.get("units", []), *entry.get("enabled", [])]), name
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("lineinfile", {"path": "/etc/new/new.conf", "line": "x", "regexp": "^x"}),
+        ("copy", {"dest": "/etc/new/conf.d/a.conf", "content": "a\n", "mode": "0644", "owner": "newd"}),
+        ("file", {"src": "/etc/new/mods-available/m", "dest": "/etc/new/mods-enabled/m", "state": "link"}),
+        ("user", {"name": "eve", "group": "newd"}),
+    ],
+)
+def test_what_a_package_brings_is_not_certainly_missing(module: str, args: dict[str, Any]) -> None:
+    """A file or an account that the live host lacks is there after an installation: no certain failure comes of it."""
+    host = predicted()
+    assert run(host, module, args).failed
+    run(host, "apt", {"name": "new"})
+    result = run(host, module, args)
+    assert (result.failed, result.opaque) == ("", "")
+    assert result.effects
+
+
+def test_after_an_installation_stat_does_not_know_but_a_whole_file_is_certain() -> None:
+    host = predicted()
+    run(host, "apt", {"name": "new"})
+    stat = run(host, "stat", {"path": "/etc/new/new.conf"})
+    assert "stat" not in stat.values or is_unknown(stat.values["stat"])
+    assert run(host, "stat", {"path": "/root/mine"}).values["stat"] == {"exists": False}
+    (effect,) = run(host, "copy", {"dest": "/etc/new.conf", "content": "a\n"}).effects
+    assert (effect.action, effect.certainty) == ("create", "certain")
+    (effect,) = run(host, "file", {"path": "/etc/new.d", "state": "directory"}).effects
+    assert effect.certainty == "possible"

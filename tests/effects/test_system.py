@@ -19,7 +19,7 @@ def test_hostname() -> None:
 
 
 def test_sysctl_rewrites_its_file_as_the_module_does() -> None:
-    host = predicted({"/etc/sysctl.conf": b"# note\n vm.swappiness = 60\nx=1\nx=2\n"})
+    host = predicted({"/etc/sysctl.conf": b"# note\n vm.swappiness = 60\nx=1\nx=2\n", "/proc/sys/kernel/x": b""})
     result = run(host, "ansible.posix.sysctl", {"name": "vm.swappiness", "value": 10})
     assert host.file("/etc/sysctl.conf").content == b"# note\nvm.swappiness=10\nx=1\n"
     assert [(one.kind, one.reversible) for one in result.effects] == [("file", True), ("sysctl", False)]
@@ -35,9 +35,7 @@ def test_sysctl_rewrites_its_file_as_the_module_does() -> None:
         ("community.postgresql.postgresql_query", {"db": "app", "query": "drop table x"}, "command", False),
         ("community.mysql.mysql_db", {"name": "app", "state": "absent"}, "command", False),
         ("community.general.modprobe", {"name": "br_netfilter"}, "command", False),
-        ("community.general.ufw", {"rule": "allow", "port": "80"}, "firewall", True),
         ("ansible.builtin.iptables", {"chain": "INPUT", "jump": "DROP"}, "firewall", True),
-        ("ansible.posix.firewalld", {"service": "http", "state": "enabled"}, "firewall", True),
         ("ansible.builtin.apt_key", {"url": "https://x.example/key"}, "file", True),
         ("ansible.builtin.debconf", {"name": "tzdata", "question": "x", "value": "y"}, "file", True),
         ("ansible.builtin.tempfile", {}, "file", True),
@@ -46,14 +44,6 @@ def test_sysctl_rewrites_its_file_as_the_module_does() -> None:
 def test_what_is_undone_and_what_is_not(module: str, args: dict[str, Any], kind: str, reversible: bool) -> None:
     [effect] = run(predicted(), module, args).effects
     assert (effect.kind, effect.reversible) == (kind, reversible)
-
-
-def test_mount_that_is_in_the_table_already() -> None:
-    host = predicted({"/etc/fstab": b"/dev/sdb1 /data ext4 defaults 0 0\n"})
-    args = {"path": "/data", "src": "/dev/sdb1", "fstype": "ext4", "state": "present"}
-    assert run(host, "ansible.posix.mount", args).effects == ()
-    result = run(host, "ansible.posix.mount", {**args, "state": "mounted", "opts": "noatime"})
-    assert [(one.kind, one.reversible) for one in result.effects] == [("file", True), ("mount", False)]
 
 
 def test_timezone() -> None:

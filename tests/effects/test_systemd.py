@@ -260,6 +260,53 @@ def test_stopping_docker_stops_its_containers() -> None:
     assert started == ["start docker.service", "start web 0.0.0.0:80/tcp"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[Service]\nExecStart=/bin/a\nExecStart=/bin/b\n", "more than one ExecStart="),
+        ("[Service]\nExecStart=/bin/a 'x\n", "unbalanced quoting"),
+        ("[Unit]\nDescription=x\n", "no ExecStart="),
+        ("[Service]\nExecStart=bin/a\n", "neither a name nor an absolute path"),
+    ],
+)
+def test_a_unit_that_systemd_refuses_is_a_failure_foreseen(text: str, words: str) -> None:
+    host = living()
+    write(host, AGENT, text)
+    failed = systemd(host, "agent", state="started", daemon_reload=True).failed
+    assert "agent.service has a bad unit file setting" in failed
+    assert words in failed
+    write(host, "/etc/systemd/system/agent.service.d/a.conf", "[Service]\nType=oneshot\nExecStart=/bin/c\n")
+    assert not systemd(host, "agent", state="stopped").failed
+
+
+def test_a_socket_unit_of_the_run() -> None:
+    host = living(files={"/lib/systemd/system/web@.service": b"[Service]\nExecStart=/usr/bin/web\n"})
+    text = "[Socket]\nListenStream=80\nListenStream=\nListenStream=81\nListenDatagram=127.0.0.1:53\n"
+    write(host, "/etc/systemd/system/web.socket", text)
+    started = good(systemd(host, "web.socket", state="started", daemon_reload=True))
+    assert brief(started.effects) == ["start web.socket [::]:81/tcp 127.0.0.1:53/udp"]
+    assert not started.effects[0].binds[0].ipv6_only
+    only = "[Socket]\nBindIPv6Only=ipv6-only\nListenStream=82\nService=web@1.service\n"
+    write(host, "/etc/systemd/system/six.socket", only)
+    (effect,) = good(systemd(host, "six.socket", state="started", daemon_reload=True)).effects
+    assert [(str(item), item.ipv6_only) for item in effect.binds] == [("[::]:82/tcp", True)]
+    assert host.unit("six.socket").unit.triggers == ("web@1.service",)
+
+
+def test_specifiers_do_not_change_how_words_are_split() -> None:
+    host = living()
+    text = "[Service]\nEnvironment=WHERE=%I:81\nExecStart=/usr/bin/web --listen-address ${WHERE}\n"
+    write(host, "/etc/systemd/system/web@.service", text)
+    (effect,) = good(systemd(host, r"web@127.0.0.1", state="started", daemon_reload=True)).effects
+    assert [str(item) for item in effect.binds] == ["127.0.0.1:81/tcp"]
+
+
+def test_an_empty_unit_file_masks() -> None:
+    host = living()
+    write(host, AGENT, "")
+    assert "is masked" in systemd(host, "agent", state="started", daemon_reload=True).failed
+
+
 def test_another_manager_is_not_modelled() -> None:
     assert systemd(living(), "x", state="started", scope="user").opaque
 

@@ -36,7 +36,8 @@ def of(line: str, files: dict[str, str] | None = None, environment: dict[str, st
         ("redis-server --port 7000 --bind 0.0.0.0", "0.0.0.0:7000/tcp"),
         ("minio server /data --console-address :9001", "[::]:9000/tcp [::]:9001/tcp"),
         ("etcd --listen-client-urls=http://0.0.0.0:2379,http://127.0.0.1:4001 --listen-peer-urls http://127.0.0.1:1",
-         "0.0.0.0:2379/tcp 127.0.0.1:4001/tcp 127.0.0.1:1/tcp"),
+         "[::]:2379/tcp 127.0.0.1:4001/tcp 127.0.0.1:1/tcp"),  # Go: 0.0.0.0 is both families
+        ("prometheus --web.listen-address=0.0.0.0:9999", "[::]:9999/tcp"),
         ("alertmanager --cluster.listen-address=", "[::]:9093/tcp"),
         ("traefik --entrypoints.web.address=:81", "[::]:81/tcp"),
         ("nc -lk -p 5000", "[::]:5000/tcp"),
@@ -131,3 +132,10 @@ def test_an_include_that_cannot_be_listed_leaves_it_open() -> None:
     found = listening(("nginx",), {}, read=read)
     assert not found.known
     assert "sites/*" in found.why
+
+
+def test_configuration_in_a_directory_that_is_not_read_leaves_it_open() -> None:
+    assert of("mosquitto").known
+    assert of("dnsmasq", {"/etc/dnsmasq.d/README": ""}).known
+    found = of("dnsmasq", {"/etc/dnsmasq.d/home.conf": "port=5353"})
+    assert (found.known, found.why) == (False, "/etc/dnsmasq.d/home.conf is not read")

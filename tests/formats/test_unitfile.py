@@ -28,7 +28,7 @@ WantedBy=multi-user.target other.target
 
 def test_continuation_comments_repetition_and_reset() -> None:
     read = unitfile.read(TEXT, "/etc/systemd/system/a.service")
-    assert read.last("Unit", "Description") == "A  long name"
+    assert read.last("Unit", "Description") == "A    long name"
     assert [entry.value for entry in read.every("Service", "ExecStart")] == ["/usr/bin/second"]
     assert read.words("Install", "WantedBy") == ("multi-user.target", "other.target")
     assert read.problems == ("/etc/systemd/system/a.service:14: not an assignment",)
@@ -56,6 +56,9 @@ def test_a_drop_in_adds_to_lists_and_replaces_values() -> None:
         ("@/bin/sh sh-name -c x", [("/bin/sh", "-c", "x")]),
         ("/bin/a %i %n 100%%", [("/bin/a", "web", "a@web.service", "100%")]),
         ("", []),
+        (":/bin/a ${X} $Y", [("/bin/a", "$${X}", "$$Y")]),
+        ("/bin/a ; -/bin/ x ; /bin/c", [("/bin/a",)]),
+        ("/bin//a/./b \\q", [("/bin/a/b", "\\q")]),
     ],
 )
 def test_command_lines(value: str, commands: list[tuple[str, ...]]) -> None:
@@ -97,5 +100,29 @@ def test_names() -> None:
     assert unitfile.template_of("a@b.service") == "a@.service"
     assert unitfile.template_of("a@.service") == unitfile.template_of("a.service") == ""
     assert unitfile.drop_in_directories("foo-bar@x.service") == (
-        "service.d", "foo-.service.d", "foo-bar@.service.d", "foo-bar@x.service.d",
+        "foo-bar@x.service.d", "foo-bar@.service.d", "foo-.service.d", "foo-@.service.d", "service.d",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("/bin/a 'open", "unbalanced quoting"),
+        ("bin/a", "neither a name nor an absolute path"),
+        ("/bin/", "a directory"),
+        ("!! x", "an empty path"),
+        ("/bin/%Z", "%Z is no specifier"),
+    ],
+)
+def test_what_systemd_refuses(value: str, why: str) -> None:
+    with pytest.raises(unitfile.BadCommand, match=why):
+        unitfile.split_commands(value, unitfile.specifiers("a.service"))
+
+
+def test_lines_end_where_systemd_ends_them() -> None:
+    text = "[Service]\nUser=a \\ \nType=x\\\\\nEnvironment=A=\x0bB\r\nPIDFile=/x\\\n\nUMask=1\n[Unit\nAfter=x\n"
+    read = unitfile.read(text)
+    assert {entry.key: entry.value for entry in read.entries} == {
+        "User": "a \\", "Type": "x\\\\", "Environment": "A=\x0bB", "PIDFile": "/x", "UMask": "1",
+    }  # fmt: skip
+    assert "not closed" in read.problems[0]

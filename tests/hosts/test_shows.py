@@ -71,8 +71,22 @@ def test_the_generated_play_is_refused_and_its_fix_works(with_unit, place):
     assert {(party["kind"], party["name"], party["live"]) for party in finding["parties"]} == {
         ("unit", "monitoring-agent.service", True), ("container", "monitoring-agent", False),
     }  # fmt: skip
+    recorded = place.run("aisafe", "state", "save", "-i", "inventory.ini", "monitored", "-o", "state.json")
+    assert recorded.returncode == 0, recorded.stderr
+    place.write("gone.ini", "[monitored]\n" + host.inventory_line().replace("ansible_port=22", "ansible_port=1") + "\n")
+    for state, wanted in (("state.json", 20), ("none", 0)):
+        words = ("aisafe", "plan", "-i", "gone.ini", f"--aisafe-state={state}", "agent_container.yml")
+        far = place.run(*words, AISAFE_LINT="off")
+        assert far.returncode == wanted, far.stderr
+        assert ("port-conflict" in far.stderr) == (wanted == 20)
+        assert "was not asked" in far.stderr
+    assert place.playbook("--aisafe-state=none", "agent_container.yml").returncode == 2
     mended = put_in((place.directory / "agent_container.yml").read_text(), finding)
-    done = place.playbook(place.write("mended.yml", mended))
+    place.write("mended.yml", (place.directory / "agent_container.yml").read_text())
+    fixed = place.run("aisafe", "fix", "-i", "inventory.ini", "mended.yml", "--write", AISAFE_LINT="off")
+    assert fixed.returncode == 0, fixed.stderr
+    assert (place.directory / "mended.yml").read_text() == mended
+    done = place.playbook("mended.yml")
     assert done.returncode == 0, done.stderr
     eventually(host, "curl -fs localhost:9090/-/ready")
 
@@ -283,11 +297,26 @@ def test_the_record_tells_every_stage(host, place):
     shown = place.run("aisafe", "show", "last")
     assert shown.returncode == 0, shown.stderr
     assert "confirmed" in shown.stdout + shown.stderr
+    gone = place.run("aisafe", "uninstall", "-i", "inventory.ini", "monitored")
+    assert gone.returncode == 0, gone.stderr
+    left = (
+        "find / -xdev -name '*aisafe*' -not -path '/proc/*'; systemctl list-units --all --plain --no-legend 'aisafe*'"
+    )
+    assert host.run(left).stdout == ""
+    eventually(host, "curl -fs localhost:9090/-/ready")
 
 
-def test_a_confirmed_run_can_be_rolled_back_later(host, place):
+def test_an_approved_plan_holds_until_the_host_moves_and_its_run_can_be_undone_later(host, place):
+    made = place.run("aisafe", "plan", "-i", "inventory.ini", "-o", "plan.json", "agent_unit.yml", AISAFE_LINT="off")
+    assert made.returncode == 0, made.stderr
+    host.run("systemctl disable cron.service")
+    stale = place.playbook("--aisafe-plan=plan.json", "agent_unit.yml")
+    assert stale.returncode == 25, stale.stderr
+    assert f"{host.name}: unit cron.service has changed (running, enabled -> running, disabled)" in stale.stderr
+    host.run("systemctl enable cron.service")
     before = observe(host)
-    assert place.playbook("agent_unit.yml").returncode == 0
+    done = place.playbook("--aisafe-plan=plan.json", "agent_unit.yml")
+    assert done.returncode == 0, done.stderr
     done = place.run("aisafe", "rollback", "last")
     assert done.returncode == 0, done.stderr
     same(before, host)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from aisafe.errors import AisafeError
-from aisafe.playbook.apply import apply, find_ansible_playbook, read_results
+from aisafe.playbook.apply import apply, read_results
+from aisafe.playbook.program import find_ansible_playbook
 
 REAL = Path(sys.executable).parent / "ansible-playbook"
 

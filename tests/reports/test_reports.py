@@ -25,7 +25,7 @@ def test_every_format_takes_every_view(name: str, report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fix"), [("jsn", "Did you mean json? Known formats: json, "), ("zzz", "Known formats: ")]
+    ("name", "fix"), [("jsn", "Did you mean json? Known formats: github, "), ("zzz", "Known formats: ")]
 )
 def test_an_unknown_format_is_refused(name: str, fix: str) -> None:
     with pytest.raises(UsageError, match=f"no report format '{name}'") as caught:

@@ -169,3 +169,9 @@ def test_task_paths_lose_what_they_share(paths: list[str], shown: list[str]) -> 
     text = terminal_report(View(forecast=forecast(*effects), verdict=Verdict(), exit_code=0))
     lines = [line.split()[-1] for line in text.splitlines() if "a.service" in line]
     assert lines == shown
+
+
+def test_modules_without_a_model_are_named() -> None:
+    plan = forecast(coverage=Coverage(tasks=3, modelled=1, opaque=2, no_model=("a.b.c", "d.e.f\x1b")))
+    text = terminal_report(View(states={"web1": state()}, forecast=plan, verdict=Verdict(), exit_code=0))
+    assert "Modules without a model: a.b.c, d.e.f�." in text

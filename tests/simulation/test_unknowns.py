@@ -180,10 +180,22 @@ def test_template_alternatives(site: Site) -> None:
     assert text.count("inside") == 1
 
 
-def test_a_capped_exploration_is_noted(site: Site) -> None:
+def test_a_capped_exploration_is_unknown_and_noted(site: Site) -> None:
+    """Nothing of it is taken for certain, so that the forecast can go on."""
     site.write("templates/u.j2", "".join(f"{{% if o.v{number} %}}{number}{{% endif %}}" for number in range(8)))
-    seen = site.foresee(HEAD + "    - {name: it, template: {src: u.j2, dest: /t}}\n")
-    assert seen.notes("capped")
+    site.write("templates/same.j2", "same" + "".join(f"{{% if o.v{number} %}}{{% endif %}}" for number in range(8)))
+    seen = site.foresee(
+        HEAD
+        + """    - {name: it, template: {src: u.j2, dest: /t}}
+    - {name: same, template: {src: same.j2, dest: /s}}
+    - {name: after, copy: {content: a, dest: /a}}
+"""
+    )
+    messages = [message for kind, message in seen.notes("possible-failure") if "combinations" in message]
+    assert len(messages) == 2
+    assert "⟦" in seen.detail("it")["source"][0][1]
+    assert seen.detail("same")["source"][0][1] != "same"
+    assert seen.calls()[-1] == ("after", "certain")
 
 
 def test_facts_of_models(site: Site) -> None:

@@ -1,0 +1,1 @@
+"""The forecast against what plain ansible-playbook really does, on real hosts: `python -m tests.fidelity`."""

@@ -1,0 +1,1 @@
+"""Scenarios whose truth was established by applying them for real. See README.md here."""

@@ -1,0 +1,95 @@
+"""``python -m tests.scenarios``: the whole suite for real, and its table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+from tests.scenarios.runner import Run, run
+from tests.scenarios.scenario import Scenario, everything
+from tests.testbed import TestbedError
+from tests.testbed.pool import Pool
+
+_PRINTING = Lock()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when expectation, forecast and truth agree everywhere, 1 when not, 2 when there is nothing to run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.scenarios", description="Findings against the truth.")
+    parser.add_argument("names", nargs="*", metavar="RULE/NAME", help="those whose names begin so; all without one")
+    parser.add_argument("--workers", type=int, default=2, help="hosts at a time (default 2)")
+    parser.add_argument("--plan", action="store_true", help="only forecast; apply nothing")
+    parser.add_argument("--list", action="store_true", help="only list them")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep playbooks, plans and outputs there")
+    options = parser.parse_args(arguments)
+    scenarios = everything(options.names)
+    if not scenarios:
+        print("no such scenario", file=sys.stderr)
+        return 2
+    if options.list:
+        for scenario in scenarios:
+            print(f"{scenario.name:<44} {scenario.what}")
+        return 0
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="aisafe-scenarios-") as scratch:
+        runs = _all(scenarios, options.keep or Path(scratch), workers=options.workers, plan_only=options.plan)
+    _summary(runs, time.monotonic() - began, plan_only=options.plan)
+    return 1 if any(done.faults for done in runs) else 0
+
+
+def _all(scenarios: Sequence[Scenario], directory: Path, *, workers: int, plan_only: bool) -> list[Run]:
+    pool = Pool()
+    print(f"{'scenario':<42} {'expected':<32} {'forecast':<32} truth")
+
+    def one(scenario: Scenario) -> Run:
+        name = f"s{scenarios.index(scenario) % 90}"
+        (host,) = pool.take([name])
+        try:
+            done = run(scenario, host, directory / scenario.name, plan_only=plan_only)
+        except (TestbedError, AssertionError, OSError, ValueError):
+            done = Run(scenario=scenario, forecast=frozenset(), truth={}, faults=(traceback.format_exc(limit=3),))
+        finally:
+            pool.release([host])
+        with _PRINTING:
+            _row(done)
+        return done
+
+    try:
+        with ThreadPoolExecutor(max_workers=workers) as threads:
+            return list(threads.map(one, scenarios))
+    finally:
+        for trouble in pool.close():
+            print(trouble, file=sys.stderr)
+
+
+def _row(done: Run) -> None:
+    scenario = done.scenario
+
+    def words(items: object) -> str:
+        return ", ".join(str(item).removeprefix(scenario.rule + " ") for item in sorted(items)) or "-"  # type: ignore[call-overload]
+
+    truth = "; ".join(f"{check[:40]} {'yes' if works else 'NO'}" for check, works in done.truth.items())
+    mark = "ok" if not done.faults else "DIFFERS"
+    print(f"{scenario.name:<42} {words(scenario.expect):<32} {words(done.forecast):<32} {truth}  {mark} "
+          f"{done.seconds:.0f}s", flush=True)  # fmt: skip
+    for fault in done.faults:
+        print("    " + fault.replace("\n", "\n    "), flush=True)
+
+
+def _summary(runs: Sequence[Run], seconds: float, *, plan_only: bool) -> None:
+    wrong = [done for done in runs if done.faults]
+    firing = sum(1 for done in runs if not done.scenario.silent)
+    print(f"\n{len(runs)} scenarios ({firing} that must be found, {len(runs) - firing} near misses that must stay silent), "
+          f"{len({done.scenario.rule for done in runs})} rules: {len(runs) - len(wrong)} hold, {len(wrong)} differ; "
+          f"{seconds:.0f} s{', forecasts alone' if plan_only else ''}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
