@@ -6,11 +6,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check fast hosts bench scenarios fidelity molecule format clean
+# The newest ansible-core needs a newer Python than the oldest that is supported: the forecast is tested with both.
+NEWEST_PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 $$(ls -d $(HOME)/.pyenv/versions/3.1[234]*/bin/python \
+	2>/dev/null | sort -rV); do "$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo "$$p" && break; done)
+NEWEST := $(VENV)-newest
+NEWEST_STAMP := $(NEWEST)/.installed
+NO_NEWEST := SKIPPED: the tests with the newest ansible-core, for want of Python 3.12 or newer (NEWEST_PYTHON=/path/to/python3.13)
+NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effects/test_copying.py tests/playbook/test_facts_payload.py
+
+.PHONY: help demo test check fast newest hosts bench scenarios fidelity molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
 	@echo "make test     all tests, real hosts included (a Docker engine is used, or installed on Debian and Ubuntu as root)"
+	@echo "make newest   the tests of the forecast and the attacks with the newest ansible-core"
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
@@ -23,6 +32,12 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	@touch $(STAMP)
+
+$(NEWEST_STAMP): pyproject.toml
+	$(NEWEST_PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --upgrade --group newest
+	@touch $(NEWEST_STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -37,11 +52,21 @@ check: $(STAMP)
 fast: $(STAMP)
 	$(BIN)/pytest -q -n 2 -m "not hosts"
 
+newest:
+ifeq ($(NEWEST_PYTHON),)
+	@echo "$(NO_NEWEST)"
+else
+	@$(MAKE) --no-print-directory $(NEWEST_STAMP)
+	@$(NEWEST)/bin/python -c 'import ansible.release, sys; print(f"ansible-core {ansible.release.__version__}, Python {sys.version.split()[0]}")'
+	$(NEWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider -k "not bite" $(NEWEST_TESTS)
+endif
+
 hosts: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 tests/hosts
 
-test: check
+test: check newest
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --durations=10 tests/hosts
+	@test -n "$(NEWEST_PYTHON)" || echo "$(NO_NEWEST)"
 
 scenarios: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.scenarios
@@ -59,4 +84,4 @@ format: $(STAMP)
 
 clean:
 	-python3 -m tests.testbed down
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(NEWEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

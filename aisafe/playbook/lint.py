@@ -1,4 +1,7 @@
-"""ansible-lint as a child process beside the collection of the hosts' state, judged by its JSON and kept by content."""
+"""ansible-lint as a child process beside the collection of the hosts' state, judged by its JSON and kept by content.
+
+It loads custom rules and plugins of the project, and what they do is refused by the kernel (:mod:`aisafe.playbook.confined`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ import platformdirs
 
 from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
-from aisafe.playbook.lint_answers import answering
+from aisafe.playbook.confined import UNABLE, launcher
+from aisafe.playbook.lint_answers import answering, keep
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
 NOT_PASSED_ON = (
@@ -77,7 +81,7 @@ def start_lint(
     """Begin to lint ``playbooks`` (as on the command line, seen from ``cwd``).
 
     ``ansible_playbook``: the real one, which ansible-lint is to call. ``timeout`` in seconds. ``required``: that
-    it could not run is an error instead of a warning.
+    it could not run is an error instead of a warning, and it runs even where the kernel cannot confine it.
     """
     severity: Severity = "error" if required else "warning"
     files = [name for name in playbooks if (cwd / name).is_file()]
@@ -95,7 +99,9 @@ def start_lint(
         return LintJob(known)
     try:
         env = answering(env, cwd=cwd, cache=cache / "answers")
-        return LintJob(child=_Child([str(program), *ARGUMENTS, "--", *files], cwd, env, kept, timeout, severity))
+        return LintJob(
+            child=_Child([str(program), *ARGUMENTS, "--", *files], cwd, env, kept, timeout, severity, cache / "answers")
+        )
     except OSError as error:
         return LintJob((_could_not(severity, str(error)),))
 
@@ -118,10 +124,16 @@ def environment(environ: Mapping[str, str], ansible_playbook: Path, program: Pat
 
 class _Child:
     def __init__(
-        self, argv: list[str], cwd: Path, env: dict[str, str], kept: Path | None, timeout: float, severity: Severity
-    ) -> None:
+        self, argv: list[str], cwd: Path, env: dict[str, str], kept: Path | None, timeout: float, severity: Severity,
+        answers: Path,
+    ) -> None:  # fmt: skip
+        self._env, self._answers = env, answers
         self._kept, self._severity, self._timeout = kept, severity, timeout
         self._until = time.monotonic() + timeout
+        self._scratch = tempfile.TemporaryDirectory(prefix="aisafe-lint-")
+        place = self._scratch.name
+        env = {**env, "TMPDIR": place, "ANSIBLE_LOCAL_TEMP": place, "XDG_CACHE_HOME": place}
+        argv = [*launcher(place, must=severity != "error"), *argv]
         self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by findings() or stop()
         self._err: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
@@ -143,6 +155,9 @@ class _Child:
         self._err.seek(0)
         out, err = self._out.read().decode(errors="replace"), self._err.read().decode(errors="replace")
         self._close()
+        if code == UNABLE:
+            why = "this kernel cannot keep rules and plugins of the project from acting on this machine (Landlock)"
+            return (_could_not(self._severity, why, fix="If you trust the project: --aisafe-lint=on."),)
         try:
             findings = tuple(parse(out))
         except ValueError:
@@ -163,6 +178,8 @@ class _Child:
     def _close(self) -> None:
         self._out.close()
         self._err.close()
+        keep(Path(self._scratch.name), self._env, cache=self._answers)
+        self._scratch.cleanup()
 
 
 def parse(text: str) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ NAME = "aisafe-plan/1"
 def json_report(view: View) -> str:
     """The document as indented JSON, with a newline at the end."""
     data = document(view.states, view.forecast, view.verdict, view.exit_code)
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"  # ASCII: nothing that a terminal would obey
 
 
 def schema() -> dict[str, Any]:

@@ -31,7 +31,11 @@ _MARKS: dict[Action, tuple[str, str]] = {
     "enable": ("+", "green"), "remove": ("-", "red"), "stop": ("-", "red"), "disable": ("-", "red"),
     "mask": ("-", "red"),
 }  # fmt: skip
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # ECMA-48's control characters; tab and line feed stay
+    "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # UAX #9: what turns text around, or is not seen
+    "\ud800-\udfff\U000e0000-\U000e007f]"  # bytes of file names that are no text; tags
+)
 _MOLECULE = re.compile(r"changed=(?=\d)")
 
 

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from aisafe.model import Finding
 from aisafe.rules import Case, rule
 
+_FIXES = {
+    "refused-lookup": "Pass the value as a variable (-e): a lookup that runs code is never run while judging.",
+    "refused-plugin": "The forecast does without it, and the real run does not: look at it if it is not yours.",
+}
+
 
 @rule("refused-lookup", severity="warning", stage="forecast")
 def refused_lookup(case: Case) -> Iterator[Finding]:
@@ -29,9 +34,10 @@ def refused_lookup(case: Case) -> Iterator[Finding]:
             dest: /etc/release-of-app
     """
     for note in case.noted("refused-lookup", "refused-plugin"):
+        value = " Its value is unknown in the forecast." if note.kind == "refused-lookup" else ""
         yield case.find(
-            f"{note.message.rstrip('.')}. Its value is unknown in the forecast.",
+            f"{note.message.rstrip('.')}.{value}",
             when="possible",
             task=note.task,
-            fix=note.fix or "Pass the value as a variable (-e): a lookup that runs code is never run while judging.",
+            fix=note.fix or _FIXES[note.kind],
         )

@@ -243,11 +243,16 @@ def version_patches(strategy: Callable[[], Any]) -> list[tuple[Any, str, Any, st
     """(owner, name, replacement, reason) of what only some versions have."""
     if not UNIFIED:
         return []
-    from ansible._internal import _rpc_host  # noqa: PLC0415
     from ansible._internal._worker import _inventory_rpc  # noqa: PLC0415
 
     client = _DirectInventory(strategy)
-    return [
-        (_inventory_rpc.InventoryRPC, "get_client", classmethod(lambda _: client), "no thread serves it inline"),
-        (_rpc_host.LocalManager, "shared_instance", classmethod(lambda _: None), "it listens on a socket"),
-    ]
+    return [(_inventory_rpc.InventoryRPC, "get_client", classmethod(lambda _: client), "no thread serves it inline")]
+
+
+def early_patches() -> list[tuple[Any, str, Any, str]]:
+    """The same, of what must hold before ansible's own executor is made."""
+    if not UNIFIED:
+        return []
+    from ansible._internal import _rpc_host  # noqa: PLC0415
+
+    return [(_rpc_host.LocalManager, "shared_instance", classmethod(lambda _: None), "it listens on a socket")]

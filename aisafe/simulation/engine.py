@@ -22,9 +22,10 @@ from ansible.utils.collection_loader._collection_finder import (
     _get_collection_playbook_path,
 )
 
+from aisafe import kernel
 from aisafe.errors import AnsibleError, UsageError
 from aisafe.model import Forecast, HostState, Target
-from aisafe.simulation import compat, fast, kernel, moment, patches, safety
+from aisafe.simulation import compat, fast, moment, patches, safety
 from aisafe.simulation.executor import task_ref
 from aisafe.simulation.inventory import (
     CommandLine,
@@ -58,6 +59,7 @@ class Engine:
         for kind, message in setup["left_out"]:
             self.journal.note(kind, message)
         self._refusals = patches.Refusals()
+        self._local: frozenset[str] = frozenset()
         try:
             self._load()
         except EngineError as error:
@@ -95,8 +97,12 @@ class Engine:
             connection=setup["connection_password"] or scripts.password("connection_password_file"),
             become=setup["become_password"] or scripts.password("become_password_file"),
         )
-        with failures() as failed:
-            self._loader, self._inventory, self._variables = command._play_prereqs()
+        try:
+            with failures() as failed:
+                self._loader, self._inventory, self._variables = command._play_prereqs()
+        except EngineError as error:
+            self._blame(error)
+            raise
         sources.check()
         self._unread = unread(self._inventory, failed)
         CLI.get_host_list(self._inventory, context.CLIARGS["subset"])
@@ -105,6 +111,13 @@ class Engine:
             loader=self._loader, passwords={"conn_pass": None, "become_pass": None},
         )  # fmt: skip
         self._loaded = {name: self._load_playbook(name) for name in self._playbooks}
+
+    def _blame(self, error: EngineError) -> None:
+        """An inventory that fails for want of a plugin that was refused: raises AnsibleError, which says so."""
+        for note in self.journal.notes:
+            if note.kind == "refused-plugin" and note.message.startswith("inventory plugin"):
+                words = first_words(error).rstrip(".")
+                raise AnsibleError(f"{words}: {note.message}.", fix=note.fix) from None
 
     def _confine(self) -> None:
         """Password scripts have run. Without trusted code nothing needs the network or another process any more."""
@@ -145,10 +158,12 @@ class Engine:
         try:
             if self._unread and not addressed(plays, self._inventory, self._variables, self._loader):
                 raise AnsibleError(self._unread[:1].upper() + self._unread[1:])
-            return resolve(
+            target = resolve(
                 plays=plays, inventory=self._inventory, variables=self._variables, loader=self._loader,
                 passwords=self._passwords, playbooks=self._playbooks,
             )  # fmt: skip
+            self._local = frozenset(name for name, way in target.connections.items() if way.connection == "local")
+            return target
         except EngineError as error:
             raise as_ours(error) from None
 
@@ -156,7 +171,7 @@ class Engine:
         """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty."""
         scene = Scene(
             journal=self.journal, moment=self.moment, states=states, facts=facts, read=read,
-            modules=Modules(actions=self._refusals.actions), salt=self._setup["salt"],
+            modules=Modules(actions=self._refusals.actions), local=self._local, salt=self._setup["salt"],
         )  # fmt: skip
         course = Course(scene)
         patches.before_run(course, lambda task, message: self._include_failed(scene, task, message))

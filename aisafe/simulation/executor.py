@@ -10,6 +10,7 @@ from ansible import constants
 from ansible._internal._templating import _engine
 from ansible.errors import AnsibleError as EngineError
 from ansible.executor.task_executor import TaskExecutor
+from ansible.playbook.task_include import TaskInclude
 
 from aisafe.effects.api import Call
 from aisafe.model import TaskRef, Unknown, is_unknown
@@ -34,6 +35,11 @@ CONTROLLER_SIDE = frozenset(
     ]
 )
 """Their own action plugins run: they touch no host and nothing on the controller."""
+
+
+DEEPEST = 50
+"""Levels of includes that are followed: tasks that include themselves would never end, in the run neither."""
+_INCLUDES = (*constants._ACTION_INCLUDE_TASKS, *constants._ACTION_INCLUDE_ROLE)
 
 
 @dataclass(slots=True)
@@ -99,11 +105,24 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
         if isinstance(name, Unknown) or is_unknown(name):
             return CONTROLLER
         if name in self.scene.states:
-            return str(name)
+            here = name not in self.scene.local and self._runs_here(str(name), variables)
+            return CONTROLLER if here else str(name)
         known = self._host if name == self._host.name else self._variable_manager._inventory.hosts.get(name)
         if known is None or getattr(known, "implicit", False):
             return CONTROLLER
         return str(name)
+
+    def _runs_here(self, name: str, variables: Mapping[str, Any]) -> bool:
+        """Whether the connection of this task is the local one, whatever host it is for."""
+        if self._task.delegate_to:
+            variables = (variables.get("ansible_delegated_vars") or {}).get(name) or {}
+        kind = variables.get("ansible_connection") or (None if self._task.delegate_to else self._task.connection)
+        if isinstance(kind, str) and "{{" in kind:
+            try:
+                kind = _engine.TemplateEngine(loader=self._loader, variables=dict(variables)).template(kind)
+            except EngineError:
+                return False
+        return isinstance(kind, str) and str.__str__(kind).rpartition(".")[2] == "local"
 
     def call(self, variables: Mapping[str, Any], args: Mapping[str, Any] | None = None) -> Call:
         task, reasons = self._task, self.scene.moment.reasons
@@ -191,10 +210,11 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
             moment.note("unknown-include", f"which file or role is included {_why(include, named)}")
             self.scene.journal.count(self._host.name, self._task._uuid, "not_reached")
             result.skip("it is not known what is included")
-        elif not result.skipped and self._task.action in (
-            *constants._ACTION_INCLUDE_TASKS,
-            *constants._ACTION_INCLUDE_ROLE,
-        ):
+        elif not result.skipped and self._task.action in _INCLUDES and self._depth() > DEEPEST:
+            moment.note("capped", f"it includes more than {DEEPEST} deep, and was not followed further")
+            self.scene.journal.count(self._host.name, self._task._uuid, "not_reached")
+            result.skip("it is nested too deeply")
+        elif not result.skipped and self._task.action in _INCLUDES:
             self.scene.journal.count(self._host.name, self._task._uuid, "modelled")
         if moment.doubts:
             self.doubt.failing(self._task, moment.doubts[0])
@@ -203,6 +223,14 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
             self.doubt.notified(self._host, self._task, moment.reasons or unsure)
         moment.end()
         return result.native
+
+    def _depth(self) -> int:
+        """How many includes lead to the task."""
+        depth, parent = 0, self._task._parent
+        while parent is not None:
+            depth += isinstance(parent, TaskInclude)
+            parent = getattr(parent, "_parent", None)
+        return depth
 
     def _failed(self, result: compat.TaskOutcome) -> compat.TaskOutcome:
         """A failure that rests on what is unknown, or on a task that may not run, must not end the host."""

@@ -78,7 +78,7 @@ def before_load(ground: Ground, refusals: Refusals, read: Callable[[str], None])
     _safety(ground, refusals)
     _unknown_values(ground.trust)
     _conditions()
-    _absent_modules()
+    _absent_modules(refusals)
     _files(read)
 
 
@@ -95,6 +95,8 @@ def before_inventory(guard: Callable[[Callable[..., Any]], Callable[..., Any]], 
     patch(ansible.cli, "InventoryManager", confined, "from here on nothing but trusted code needs more than reading")
     patch(task_queue_manager, "FinalQueue", _ThreadQueue, "a queue between processes needs shared memory")
     patch(task_queue_manager, "tempfile", _NoTemporary(), "a lock for connections, and nothing connects")
+    for owner, name, value, reason in compat.early_patches():
+        patch(owner, name, value, reason)
     if hasattr(playbook_executor, "set_default_transport"):  # gone in 2.21
         patch(playbook_executor, "set_default_transport", lambda: None, "it starts ssh to ask its version")
 
@@ -276,7 +278,7 @@ def _refuse_directory(loader: Any, path: Any, ground: Ground, refusals: Refusals
     )
 
 
-_TRUSTABLE = frozenset({"filter", "test", "lookup", "inventory", "module_utils", "doc_fragments"})
+_TRUSTABLE = frozenset({"filter", "test", "lookup", "inventory"})
 """Types of plugins that the simulation would load if they were trusted; the others have no part in it."""
 
 
@@ -429,7 +431,7 @@ def _laid_over(value: Any) -> Any:
 # Modules that are not installed, and files
 
 
-def _absent_modules() -> None:
+def _absent_modules(refusals: Refusals) -> None:
     find = PluginLoader.find_plugin_with_context
 
     def find_or_stub(self: Any, name: Any, *args: Any, **kwargs: Any) -> Any:
@@ -443,6 +445,10 @@ def _absent_modules() -> None:
             return found
         wanted = found.redirect_list[-1] if found is not None and found.redirect_list else name
         parts = wanted.split(".")
+        if name in refusals.actions:  # an action of the project needs no module
+            stub = PluginLoadContext(self.type, self.package)
+            stub.original_name, stub.redirect_list = name, [name]
+            return stub.resolve(name, refusals.actions[name], "", "not trusted", None)
         if len(parts) < 3 or not all(part.isidentifier() for part in parts) or parts[0] == "ansible":
             return found if found is not None else find(self, name, *args, **kwargs)
         stub = PluginLoadContext(self.type, self.package)

@@ -8,7 +8,7 @@ Six layers; each is tested with canaries that plain ``ansible-playbook`` sets of
 4. an own configuration (:mod:`aisafe.simulation.configuration`);
 5. this process may start nothing, connect nowhere, write nothing, and read nothing but files and directories (an audit
    hook, PEP 578, which cannot be taken off again; it makes way for trusted code alone, see :func:`lifted`);
-6. where nothing is trusted, the kernel refuses the same (:mod:`aisafe.simulation.kernel`).
+6. where nothing is trusted, the kernel refuses the same (:mod:`aisafe.kernel`).
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def arm(refuse: Callable[[str], None]) -> None:
             if writing or (isinstance(flags, int) and flags & _WRITE_FLAGS):
                 stop("writing a file on the controller")
             if _special(path):
-                stop(f"reading {os.fsdecode(path)}, which is a device or a pipe,")
+                stop(f"reading {os.fsdecode(path)} (a device or a pipe)")
         elif event in _STARTS:
             stop("starting a program on the controller")
         elif event in _CONNECTS:

@@ -25,7 +25,8 @@ CONTROLLER = ""
 class Scene:
     """``states``, ``facts``: what was seen and gathered. ``salt``: of the tasks' marks, '' for none.
 
-    ``writes_here``: a task has changed the controller's files.
+    ``local``: hosts of the inventory that are this machine, so that a local connection is theirs. ``writes_here``: a task
+    has changed the controller's files.
     """
 
     journal: Journal
@@ -34,6 +35,7 @@ class Scene:
     facts: Mapping[str, Mapping[str, Any]]
     read: Read
     modules: Modules
+    local: frozenset[str] = frozenset()
     salt: str = ""
     writes_here: bool = False
     _hosts: dict[str, PredictedHost] = field(default_factory=dict)

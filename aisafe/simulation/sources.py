@@ -20,7 +20,7 @@ from aisafe.simulation.moment import now
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes of one source file that are read; what is larger has an unknown content."""
 COUNT_LIMIT = 5000
-"""Files of one source directory."""
+"""Files and directories of one source directory."""
 
 _OVERRIDES = (
     "block_start_string", "block_end_string", "variable_start_string", "variable_end_string", "comment_start_string",
@@ -150,8 +150,13 @@ def _file(task: Any, path: str, name: str, read: Callable[[str], None]) -> Sourc
 def _tree(task: Any, root: str, read: Callable[[str], None], *, flat: bool) -> Iterator[SourceFile]:
     count = 0
     for directory, folders, files in os.walk(root, followlinks=True):
-        folders.sort()
+        circles = [name for name in folders if _leads_up(directory, name)]
+        if circles:
+            text = f"{os.path.join(directory, circles[0])} leads back to where it stands: it was not followed"
+            now().note("capped", text)
+        folders[:] = sorted(set(folders) - set(circles))
         base = Path(directory)
+        count += 1
         if directory != root:
             yield SourceFile(
                 name=str(base.relative_to(root)), content=b"", mode=base.stat().st_mode & 0o7777, directory=True
@@ -159,13 +164,20 @@ def _tree(task: Any, root: str, read: Callable[[str], None], *, flat: bool) -> I
         for file in sorted(files):
             count += 1
             if count > COUNT_LIMIT:
-                now().note("capped", f"more than {COUNT_LIMIT} files in {root}: the rest was not looked at")
-                return
+                break
             path = base / file
             if path.exists():
                 yield _file(task, str(path), str(path.relative_to(root)), read)
+        if count > COUNT_LIMIT:
+            now().note("capped", f"more than {COUNT_LIMIT} files and directories in {root}: the rest was not looked at")
+            return
         if flat:
             return
+
+
+def _leads_up(directory: str, name: str) -> bool:
+    path = os.path.join(directory, name)
+    return os.path.islink(path) and (os.path.realpath(directory) + os.sep).startswith(os.path.realpath(path) + os.sep)
 
 
 def _rendered(

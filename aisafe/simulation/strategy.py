@@ -128,6 +128,9 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
 
     def _queue_task(self, host: Any, task: Any, task_vars: Any, play_context: Any) -> None:
         course = self.course
+        if task.debugger not in (None, "never"):
+            course.scene.journal.note("assumed", "nobody uses its debugger", task=task_ref(task, course.scene))
+            task.debugger = "never"
         copied = task.copy(exclude_parent=True, exclude_tasks=True)  # executor and post_validate change it
         copied._parent = task._parent
         self._queued_task_cache[(host.name, task._uuid)] = {
@@ -157,13 +160,16 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
         self._pending_results += 1
 
     def _note_failure(self, host: Any, task: Any, result: compat.TaskOutcome) -> None:
-        if not result.failed or task.ignore_errors:
+        if not result.failed:
             return
         message = next((item.message for item in compat.loop_outcomes(result) if item.failed), "") or result.message
         if task.no_log is not False:
             message = "the message is hidden, the task has no_log"
         reference = task_ref(task, self.course.scene)
-        if rescued(task):
+        if task.ignore_errors:
+            text = f"it fails, and the play goes on all the same (ignore_errors): {message}"
+            self.course.scene.journal.note("assumed", text, host=host.name, task=reference)
+        elif rescued(task):
             self.course.scene.journal.note(
                 "possible-failure", f"it fails, and the block's rescue runs: {message}", host=host.name, task=reference
             )

@@ -257,7 +257,10 @@ def missing_plugin(original: Callable[..., Any]) -> Callable[..., Any]:
             kind = self._plugin_loader.type
             if "." not in key and kind not in REFUSED_KINDS:
                 raise
-            now().note("refused-plugin", f"the {kind} {key} is not installed or not trusted; its result is not known")
+            now().note(
+                "refused-plugin", f"the {kind} {key} is not installed or not trusted; its result is not known",
+                fix=f"Install its collection, or trust the directory of {kind} plugins it is in (trust: in .aisafe.yml).",
+            )  # fmt: skip
             return lambda *_, **__: UnknownMarker(Unknown(f"the {kind} {key}"))
 
     return getitem

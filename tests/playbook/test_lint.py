@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(f"#!/bin/sh\necho run >> {tmp_path}/runs\n. {tmp_path}/lint.sh\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setattr("aisafe.playbook.lint.find_ansible_lint", lambda environ: program)
+    monkeypatch.setattr("aisafe.playbook.lint.launcher", lambda scratch, must: [])  # it could not count
     (tmp_path / "site.yml").write_text(GOOD, encoding="utf-8")
     (tmp_path / "lint.sh").write_text("echo '[]'\n", encoding="utf-8")
     return tmp_path
@@ -215,3 +217,37 @@ def test_the_real_ansible_lint(tmp_path: Path) -> None:
         ("lint:load-failure", "error"),
     } <= found
     assert {item.task.path for item in findings if item.task} == {"bad.yml", "broken.yml"}
+
+
+def test_rules_and_plugins_of_the_project_leave_no_trace(tmp_path: Path) -> None:
+    """They run, since that is what ansible-lint does, and the kernel refuses what they do."""
+    project = tmp_path / "project"
+    touch = f"import os\nos.system('touch {tmp_path}/canary-NAME; touch {project}/canary-NAME')\n"
+    reach = "import urllib.request\ntry:\n    urllib.request.urlopen('URL', timeout=2)\nexcept OSError:\n    pass\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        for place in ("rules/evil.py", "callback_plugins/evil.py", "filter_plugins/evil.py", "library/evil.py"):
+            path = project / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(touch.replace("NAME", path.parent.name) + reach.replace("URL", url), encoding="utf-8")
+        (project / ".ansible-lint").write_text("rulesdir: [./rules]\nuse_default_rules: true\n", encoding="utf-8")
+        (project / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = evil\n", encoding="utf-8")
+        (project / "site.yml").write_text(GOOD, encoding="utf-8")
+        before = sorted(project.rglob("*"))
+        findings = start_lint(
+            ["site.yml"], cwd=project, environ=os.environ, ansible_playbook=REAL, cache_dir=tmp_path / "cache"
+        ).result()
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert not [item for item in findings if item.rule == "lint"], findings  # it ran, and came to a result
+    assert not list(tmp_path.glob("canary-*"))
+    assert sorted(project.rglob("*")) == before
+
+
+def test_where_the_kernel_cannot(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fake / "lint.sh").write_text("exit 97\n", encoding="utf-8")
+    (finding,) = begin(fake).result()
+    assert (finding.rule, finding.severity) == ("lint", "warning")
+    assert "this kernel cannot keep rules and plugins of the project from acting on this machine" in finding.message
+    assert "--aisafe-lint=on" in finding.fix

@@ -1,8 +1,8 @@
-"""The kernel's own refusals for the process that judges: no writing, no programs, no network, whatever code runs in it.
+"""The kernel's own refusals for a process that judges: no writing, no network, no programs, whatever code runs in it.
 
 Landlock (landlock(7), Linux 5.13) takes away writing, executing, TCP and signals to other processes; a seccomp filter
 (seccomp(2)) takes away making processes and sockets. Both are given up by the process for good, and need no rights. Where the
-kernel does not have one, the layers above it remain (:mod:`aisafe.simulation.safety`).
+kernel does not have one, the caller's own layers remain (:mod:`aisafe.simulation.safety`). Imports nothing of aisafe.
 """
 
 from __future__ import annotations
@@ -24,40 +24,43 @@ _FILESYSTEM = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16
 """Version of the interface -> the file system rights it knows."""
 _TCP, _SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals
 
-# Numbers of system calls (syscalls(2)): audit architecture, refused, refused with ENOSYS (glibc then uses clone), clone
+# Numbers of system calls (syscalls(2)): audit architecture; refused always: socket, ptrace, unshare, mount, memfd_create;
+# refused where no program may start: socketpair, fork, vfork, execve, execveat, kill; absent (glibc then uses clone):
+# clone3; clone
 _ARCHITECTURES = {
-    "x86_64": (0xC000003E, [41, 53, 57, 58, 59, 322, 62, 101, 272, 165, 319], [435], 56),
-    "aarch64": (0xC00000B7, [198, 199, 221, 281, 129, 117, 97, 40, 279], [435], 220),
+    "x86_64": (0xC000003E, [41, 101, 272, 165, 319], [53, 57, 58, 59, 322, 62], [435], 56),
+    "aarch64": (0xC00000B7, [198, 117, 97, 40, 279], [199, 221, 281, 129], [435], 220),
 }
-# x86_64: socket socketpair fork vfork execve execveat kill ptrace unshare mount memfd_create; aarch64: the same
 _CLONE_THREAD = 0x00010000
 
 
-def confine() -> tuple[str, ...]:
-    """Give up writing, executing, forking and the network. Returns what the kernel has taken away."""
+def confine(*, writable: tuple[str, ...] = (), programs: bool = False) -> tuple[str, ...]:
+    """Give up the network and writing anywhere but below ``writable``; without ``programs`` also starting any.
+
+    Holds for this process and all that it starts. Returns what the kernel has agreed to: ``landlock``, ``seccomp``.
+    """
     done = []
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         return ()
-    if landlock(libc, writable=(os.devnull,), network=False, execute=False):
+    if landlock(libc, writable=(os.devnull, *writable), programs=programs):
         done.append("landlock")
-    if _filter(libc):
+    if _filter(libc, programs=programs):
         done.append("seccomp")
     return tuple(done)
 
 
-def landlock(libc: ctypes.CDLL, *, writable: tuple[str, ...], network: bool, execute: bool) -> bool:
-    """Restrict this process and its children to writing below ``writable`` (files and directories). False where the
-    kernel cannot. ``no_new_privs`` must be set."""
+def landlock(libc: ctypes.CDLL, *, writable: tuple[str, ...], programs: bool) -> bool:
+    """Restrict writing, TCP and, without ``programs``, executing. False where the kernel cannot. ``no_new_privs`` is set."""
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(1))
     if version < 1:
         return False
     rights = _FILESYSTEM[max(known for known in _FILESYSTEM if known <= version)] & ~(READ_FILE | READ_DIR)
-    if execute:
+    if programs:
         rights &= ~EXECUTE
     words = [rights]
     if version >= 4:
-        words.append(0 if network else _TCP)
+        words.append(_TCP)
     if version >= 6:
         words.append(_SCOPES)
     attributes = struct.pack(f"{len(words)}Q", *words)
@@ -86,21 +89,22 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
         os.close(descriptor)
 
 
-def _filter(libc: ctypes.CDLL) -> bool:
+def _filter(libc: ctypes.CDLL, *, programs: bool) -> bool:
     """A classic BPF program over struct seccomp_data: number at 0, architecture at 4, the first argument at 16."""
     known = _ARCHITECTURES.get(os.uname().machine)
     if known is None or sys.byteorder != "little":
         return False
-    architecture, refused, absent, clone = known
+    architecture, always, starting, absent, clone = known
+    refused = always if programs else [*always, *starting]
     refuse, lack, allow = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x7FFF0000  # SECCOMP_RET_*
     # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_JMP|JGE|K, BPF_JMP|JSET|K, BPF_RET|K
     load, equal, above, bits, give = 0x20, 0x15, 0x35, 0x45, 0x06
     program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, refuse), (load, 0, 0, 0)]
     program += [(above, 0, 1, 0x40000000), (give, 0, 0, refuse)]  # the x32 numbers of x86_64
-    for numbers, answer in ((refused, refuse), (absent, lack)):
-        for number in numbers:
-            program += [(equal, 0, 1, number), (give, 0, 0, answer)]
-    program += [(equal, 0, 3, clone), (load, 0, 0, 16), (bits, 1, 0, _CLONE_THREAD), (give, 0, 0, refuse)]
+    program += [step for number in refused for step in ((equal, 0, 1, number), (give, 0, 0, refuse))]
+    if not programs:
+        program += [step for number in absent for step in ((equal, 0, 1, number), (give, 0, 0, lack))]
+        program += [(equal, 0, 3, clone), (load, 0, 0, 16), (bits, 1, 0, _CLONE_THREAD), (give, 0, 0, refuse)]
     program += [(give, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     pointer = struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code))
