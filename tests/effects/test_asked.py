@@ -68,7 +68,7 @@ def test_a_unit_for_which_the_run_brings_all() -> None:
 @pytest.mark.parametrize(
     ("task", "left"),
     [
-        (("apt", {"name": "shop"}), []),
+        (("apt", {"name": "shop"}), ["/srv/shop"]),
         (("command", {"cmd": "/opt/install.sh"}), []),
     ],
 )
