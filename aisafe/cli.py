@@ -133,6 +133,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = No
     known = _recorded(chosen, plan_only=plan_only)
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     with (
+        _lint(line, chosen, program) as lint,
         Simulation(
             argv=line.arguments,
             cwd=Path.cwd(),
@@ -145,8 +146,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = No
             vault_passwords=passwords.vault,
             salt=keeping.salt if keeping else "",
         ) as simulation,
-        _lint(line, chosen, program) as lint,
-    ):  # their processes begin while we import the rest
+    ):  # their processes begin while we import the rest; the lint first, which takes longest
         return _run(
             argv,
             line,
