@@ -25,14 +25,14 @@ NAMES = ["bench1", "bench2", "bench3", "bench4"]
 def main() -> int:
     os.environ.setdefault("AISAFE_TESTBED_NS", "bench")
     try:
-        hosts = up(NAMES)
+        made = up(NAMES)
         with tempfile.TemporaryDirectory(prefix="aisafe-bench-") as directory:
             for count in (1, 4):
-                place = workplace(Path(directory) / str(count), [host.inventory_line() for host in hosts[:count]])
+                place = workplace(Path(directory) / str(count), [host.inventory_line() for host in made[:count]])
                 require(place, ["ansible-playbook", "-i", "inventory.ini", "agent_unit.yml"])
                 compare_forecast(place, count)
-            compare_lint(place)
-            compare_apply(place, len(hosts))
+                compare_lint(place, count)
+            compare_apply(place, len(made))
     finally:
         down(NAMES)
     return 0
@@ -43,12 +43,12 @@ def compare_forecast(place: Workplace, count: int) -> None:
     check = ["ansible-playbook", "--check", "-i", "inventory.ini", "agent_container.yml"]
     plan = ["aisafe", "plan", "-i", "inventory.ini", "agent_container.yml"]
     report(
-        f"aisafe plan / ansible-playbook --check, {count} host{'s' if count > 1 else ''}",
+        f"aisafe plan / ansible-playbook --check, {hosts(count)}",
         pairs(lambda: timed(place, plan, AISAFE_LINT="off"), lambda: timed(place, check)),
     )
 
 
-def compare_lint(place: Workplace) -> None:
+def compare_lint(place: Workplace, count: int) -> None:
     """With ansible-lint beside it, on a play that it has not seen before, against ansible-lint alone."""
     cache = place.directory.with_name("cache")
 
@@ -58,10 +58,13 @@ def compare_lint(place: Workplace) -> None:
         return timed(place, ["aisafe", "plan", "-i", "inventory.ini", "agent_container.yml"], XDG_CACHE_HOME=str(cache))
 
     lint = [str(BIN / "ansible-lint"), "--offline", "-q", "-f", "json", "agent_container.yml"]
-    report("aisafe plan with lint, a play new to it / ansible-lint alone", pairs(cold, lambda: timed(place, lint)))
+    report(
+        f"aisafe plan with lint, a play new to it, {hosts(count)} / ansible-lint alone",
+        pairs(cold, lambda: timed(place, lint)),
+    )
     warm = ["aisafe", "plan", "-i", "inventory.ini", "agent_container.yml"]
     report(
-        "aisafe plan with lint, the play linted before / ansible-lint alone",
+        f"aisafe plan with lint, the play linted before, {hosts(count)} / ansible-lint alone",
         pairs(lambda: timed(place, warm, XDG_CACHE_HOME=str(cache)), lambda: timed(place, lint)),
     )
 
@@ -71,12 +74,16 @@ def compare_apply(place: Workplace, count: int) -> None:
     words = ["-i", "inventory.ini", "agent_container_fixed.yml"]
     require(place, ["ansible-playbook", *words])
     report(
-        f"aisafe-playbook / ansible-playbook, a whole apply, {count} hosts",
+        f"aisafe-playbook / ansible-playbook, a whole apply, {hosts(count)}",
         pairs(
             lambda: timed(place, ["aisafe-playbook", *words], AISAFE_LINT="off"),
             lambda: timed(place, ["ansible-playbook", *words]),
         ),
     )
+
+
+def hosts(count: int) -> str:
+    return f"{count} host{'s' if count > 1 else ''}"
 
 
 def pairs(ours: Callable[[], float], theirs: Callable[[], float]) -> list[tuple[float, float]]:
