@@ -44,7 +44,8 @@ class AisafeError(Exception):
         self.message, self.state, self.fix = message, state, fix
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.state, self.fix) if part)
+        parts = [part for part in (self.message, self.state, self.fix) if part]
+        return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts)
 
 
 class UsageError(AisafeError):

@@ -75,7 +75,7 @@ def test_agent_error() -> None:
     session, _ = _session(json.dumps({"id": 1, "error": error}).encode() + b"\n")
     with pytest.raises(AgentError) as caught:
         session.call("arm")
-    assert (caught.value.code, str(caught.value)) == ("no-rsync", "web1: rsync is missing untouched install it")
+    assert (caught.value.code, str(caught.value)) == ("no-rsync", "web1: rsync is missing. untouched. install it.")
     assert isinstance(caught.value.__cause__, RemoteTrace)
     assert not session.closed
 
