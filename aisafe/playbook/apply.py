@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from aisafe.model import Applied, TaskResult
 from aisafe.playbook.configuration import plugin_path
 from aisafe.playbook.program import deeper
 
+PATIENCE = 10.0
+"""Seconds that the child may take to end after it was interrupted."""
 PLUGINS = Path(__file__).parent / "plugins"
 
 
@@ -55,14 +58,16 @@ def apply(
 
 
 def _wait(child: subprocess.Popen[bytes], stop: threading.Event) -> int:
-    told = False
+    told: float | None = None
     while True:
         try:
             return child.wait(timeout=0.2)
         except subprocess.TimeoutExpired:
-            if stop.is_set() and not told:
+            if stop.is_set() and told is None:
                 child.send_signal(signal.SIGINT)
-                told = True
+                told = time.monotonic()
+            elif told is not None and time.monotonic() - told > PATIENCE:
+                child.terminate()  # a job in the background (nohup, cron) inherits that SIGINT is ignored
 
 
 def read_results(path: Path) -> Iterator[TaskResult]:

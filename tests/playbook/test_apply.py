@@ -86,6 +86,16 @@ def test_a_host_that_rolled_itself_back_ends_the_run(tmp_path, monkeypatch):
     assert applied.exit_code == 99
 
 
+def test_a_child_that_ignores_the_interruption_is_ended(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("aisafe.playbook.apply.PATIENCE", 0.5)
+    child = program(tmp_path / "ansible-playbook", "#!/bin/sh\ntrap '' INT\nwhile :; do sleep 0.1; done\n")
+    stop = threading.Event()
+    stop.set()
+    applied = apply(child, [], environ={"PATH": "/usr/bin:/bin"}, results=tmp_path / "r", shells={}, stop=stop)
+    assert applied.exit_code == 143
+
+
 def test_a_line_cut_short_is_left_out(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text('{"host":"h","task":"t","path":"p","line":1,"status":"ok","message":""}\n{"host":"h","ta')
