@@ -62,7 +62,8 @@ class Call:
     value may be, or contain, an :class:`Unknown`. ``source``: what copy, template, script, unarchive… bring from the
     controller (rendered, for a template); None when the module brings nothing; Unknown when it cannot be known.
     ``certainty``/``why``: whether the task runs at all. ``facts``: ansible_facts as known. ``environment``: of the task.
-    ``no_log``: keep every value out of effects, details and messages.
+    ``no_log``: keep every value out of effects, details and messages. ``ansible``: the version of ansible-core that
+    applies, as far as modules differ by it.
     """
 
     module: str
@@ -75,6 +76,7 @@ class Call:
     environment: Mapping[str, str] = field(default_factory=dict)
     become_user: str = "root"
     no_log: bool = False
+    ansible: tuple[int, int] = (2, 19)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

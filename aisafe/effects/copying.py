@@ -119,7 +119,10 @@ def _directories(call: Call, host: PredictedHost, args: Arguments, path: str) ->
 def _many(
     call: Call, host: PredictedHost, args: Arguments, dest: str, sources: Iterable[SourceFile], *, prefix: str
 ) -> Result:
-    """A directory: its files first, then its directories with directory_mode, as the action plugin does."""
+    """A directory: its files first, then its directories with directory_mode, as the action plugin does.
+
+    Since 2.21 only those that hold no file: before, it did not know which ones came with a file.
+    """
     sources = sorted(sources, key=lambda source: source.name)
     host.prefetch(posixpath.join(dest, prefix, source.name) for source in sources)
     effects: tuple[Effect, ...] = ()
@@ -130,7 +133,10 @@ def _many(
             effects += _directories(call, host, args, above)
         named = SourceFile(name=posixpath.basename(path), content=source.content, mode=source.mode)
         effects += _one(call, host, args, path, named, into=False).effects
+    files = [source.name for source in sources if not source.directory]
     for source in (source for source in sources if source.directory):
+        if call.ansible >= (2, 21) and any(name.startswith(f"{source.name}/") for name in files):
+            continue
         effects += _directories(call, host, args, posixpath.join(dest, prefix, source.name))
     return Result(effects=effects, changed=changed_by(effects), values={"dest": f"{dest.rstrip('/')}/"})
 

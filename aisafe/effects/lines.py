@@ -80,6 +80,12 @@ def _above(call: Call, host: PredictedHost, path: str) -> tuple[Effect, ...]:
     return directory(call, host, Arguments({}), above) if host.file(above, follow=True).kind == "absent" else ()
 
 
+def _read(call: Call, content: bytes | None) -> bytes:
+    """What the module sees of the file: since 2.20 (its option encoding) text, in which every line ends with a newline."""
+    given = content or b""
+    return given.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if call.ansible >= (2, 20) else given
+
+
 def _bytes(value: str | None) -> bytes | None:
     return None if value is None else as_bytes(value)
 
@@ -111,11 +117,12 @@ def lineinfile(call: Call, host: PredictedHost, args: Arguments) -> Result:
             backrefs=backrefs,
             first=args.flag("firstmatch"),
         )
+        content = _read(call, content)
         if not present:
-            kept, found = without_line(content or b"", ask)
+            kept, found = without_line(content, ask)
             return kept, found > 0, {"found": found, "backup": ""}
-        new = with_line(content or b"", ask)
-        return new, new != (content or b""), {"backup": ""}
+        new = with_line(content, ask)
+        return new, new != content, {"backup": ""}
 
     path = args.unknown("path", "dest", "destfile", "name")
     if not present and path is None:
@@ -169,7 +176,7 @@ def replace(call: Call, host: PredictedHost, args: Arguments) -> Result:
             before=args.text("before"),
             encoding=args.word("encoding", default="utf-8"),
         )
-        new, count = replaced(content or b"", ask)
+        new, count = replaced(_read(call, content), ask)
         return new, count > 0, {"rc": 0, "msg": f"{count} replacements made" if count else ""}
 
     return _edit(call, host, args, asked=("regexp", "replace", "after", "before"), edit=edit, create=False)

@@ -12,15 +12,15 @@ from aisafe.model import Unknown
 
 ANSIBLE_VERSION: str = __version__
 TESTED = ((2, 19), (2, 20), (2, 21))
-_VERSION = tuple(int(part) for part in ANSIBLE_VERSION.split(".")[:2])
-UNIFIED = _VERSION >= (2, 21)
+VERSION: tuple[int, int] = (int(__version__.split(".")[0]), int(__version__.split(".")[1]))
+UNIFIED = VERSION >= (2, 21)
 """Since 2.21 a task's result is a ``UnifiedTaskResult`` and the task comes from an ambient ``TaskContext``."""
 
 
 def require_tested(*, allow_untested: bool = False) -> str:
     """'' for a version that was tested. The simulation reaches into the engine's insides, so for another one: raises
     AnsibleError, or where the user allows it returns what to say about it."""
-    if _VERSION in TESTED:
+    if VERSION in TESTED:
         return ""
     known = ", ".join(f"{major}.{minor}" for major, minor in TESTED)
     message = f"ansible-core {ANSIBLE_VERSION} was not tested with the forecast; tested are {known}"

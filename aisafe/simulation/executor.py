@@ -140,6 +140,7 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
             environment=environment,
             become_user=self._user(variables),
             no_log=task.no_log is not False,
+            ansible=compat.VERSION,
         )
 
     def _user(self, variables: Mapping[str, Any]) -> str:

@@ -8,12 +8,14 @@ import pwd
 import stat
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from aisafe.effects.api import Call, LiveFile, Result, predict
 from aisafe.effects.predicted import PredictedHost
 from aisafe.model import HostState, TaskRef, User
 
+INSTALLED = tuple(int(part) for part in version("ansible-core").split(".")[:2])
 TASK = TaskRef(name="the task", path="play.yml", line=7)
 ROOT = User(name="root", uid=0, gid=0, home="/root", shell="/bin/bash")
 NSSWITCH = b"passwd: files systemd\ngroup: files systemd\n"
@@ -99,4 +101,4 @@ def live(path: str) -> LiveFile:
 
 def run(host: PredictedHost, module: str, args: Mapping[str, Any], **more: Any) -> Result:
     name = module if "." in module else f"ansible.builtin.{module}"
-    return predict(Call(module=name, args=args, task=TASK, **more), host)
+    return predict(Call(module=name, args=args, task=TASK, **{"ansible": INSTALLED, **more}), host)
