@@ -249,12 +249,15 @@ def test_through_a_jump_host(hosts: Callable[[int | Sequence[str]], list[Host]],
         "-J": connection(target, address=inside, common_args=f"-F {config} -J gate"),
         "ProxyJump": connection(target, address=inside, extra_args="-o ProxyJump=gate", common_args=f"-F {config}"),
         "ProxyCommand": connection(
-            target, address=inside, common_args=f"-F {config} -o ProxyCommand='ssh -F {config} -W %h:%p gate'"
+            target, address=inside, common_args=f"-F {config} -o ProxyCommand='ssh -q -i {gate.key} -l root "
+            f"-o UserKnownHostsFile={keys} -W %h:%p {gate.address}'",
         ),
-    }
+    }  # fmt: skip
     for name, way in ways.items():
         seen = look(way)
         assert (name, blocking(seen), seen.hostname) == (name, {}, "web2")
+    program = connection(target, address=inside, common_args=f"-o ProxyCommand='ssh -F {config} -W %h:%p gate'")
+    assert "is a program that the project names, and it was not run" in blocking(look(program))["host"]
 
 
 def test_dead_docker_is_not_zero_containers(host: Host) -> None:
