@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from aisafe.model import Finding, HostForecast
 from aisafe.reports import View, report
 from aisafe.reports.rows import findings, place
+from aisafe.reports.terminal import clean
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _MOST = 30
@@ -86,13 +87,13 @@ def _count(number: int, noun: str) -> str:
 
 
 def _plain(text: str | None) -> str:
-    return _MARKS.sub(r"\\\1", " ".join((text or "").split()))
+    return _MARKS.sub(r"\\\1", " ".join(clean(text or "").split()))
 
 
 def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _code(text: str) -> str:
     """Inside a code span of a table: no backtick, no pipe, one line."""
-    return " ".join(text.replace("`", "'").replace("|", "¦").split())
+    return " ".join(clean(text).replace("`", "'").replace("|", "¦").split())

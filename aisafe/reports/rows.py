@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aisafe.model import Finding
 from aisafe.reports import View
+from aisafe.reports.terminal import clean
 
 _CHANGING = re.compile(r"\bpid \d+|\b[0-9a-f]{12,64}\b")
 
 
 def findings(view: View) -> Iterator[Finding]:
-    """Those of the judgement, then those of the look afterwards."""
-    yield from view.verdict.findings
-    if view.proof is not None:
-        yield from view.proof.findings
+    """Those of the judgement, then those of the look afterwards; what others wrote is without control characters."""
+    for finding in (*view.verdict.findings, *(view.proof.findings if view.proof is not None else ())):
+        task = finding.task
+        yield replace(
+            finding, message=clean(finding.message), fix=clean(finding.fix), accepted=clean(finding.accepted),
+            evidence=tuple(map(clean, finding.evidence)), host=None if finding.host is None else clean(finding.host),
+            task=replace(task, name=clean(task.name), path=clean(task.path)) if task is not None else None,
+        )  # fmt: skip
 
 
 def place(finding: Finding, view: View) -> tuple[str, int]:

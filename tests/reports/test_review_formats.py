@@ -127,6 +127,15 @@ def test_markdown_tells_it_all_and_lets_nothing_become_markup() -> None:
 
 
 @pytest.mark.parametrize("name", ["sarif", "junit", "github", "gitlab", "markdown"])
+def test_nothing_of_others_steers_a_terminal_or_turns_text_around(name: str) -> None:
+    evil = "a\x1b[2Jb\u202ec"
+    text = find_report(name)(view(finding(message=evil, fix=evil, host=evil, task=task(evil, 3, f"{evil}.yml"))))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "u001b" not in text
+
+
+@pytest.mark.parametrize("name", ["sarif", "junit", "github", "gitlab", "markdown"])
 def test_the_story_is_told_at_its_line(name: str) -> None:
     text = find_report(name)(view())
     assert "port-conflict" in text
