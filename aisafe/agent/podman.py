@@ -13,7 +13,7 @@ import shutil
 from typing import Any, Mapping
 
 from . import command
-from .containers import container
+from .containers import container, image
 
 STORAGE = "/var/lib/containers/storage"
 PATH = "/usr/bin:/usr/local/bin:/usr/sbin:/bin"
@@ -101,15 +101,8 @@ def _words(value: Any) -> list[str]:
 
 def _image(answer: State) -> dict[str, Any]:
     config = answer.get("Config") or {}
-    return {
-        "id": answer["Id"],
-        "tags": sorted(answer.get("RepoTags") or ()),
-        "digests": sorted(answer.get("RepoDigests") or ()),
-        "exposed": sorted(config.get("ExposedPorts") or {}),
-        "entrypoint": _words(config.get("Entrypoint")),
-        "command": list(config.get("Cmd") or ()),
-        "engine": "podman",
-    }
+    docker = dict(answer, Config=dict(config, Entrypoint=_words(config.get("Entrypoint"))))
+    return dict(image(docker), engine="podman")
 
 
 def joined(docker: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

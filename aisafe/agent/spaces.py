@@ -37,7 +37,8 @@ def spaces(table: str = "/proc/self/mounts") -> list[dict[str, Any]]:
 
 
 def memory() -> dict[str, int]:
-    """``memory_total`` and ``swap_total`` in bytes (proc_meminfo(5)); what cannot be read is left out."""
+    """``memory_total`` and ``swap_total`` in bytes (proc_meminfo(5)); what cannot be read is left out, and told as not
+    seen by the rule that needs it."""
     names = {"MemTotal": "memory_total", "SwapTotal": "swap_total"}
     found = {}
     try:

@@ -33,6 +33,12 @@ def memory(case: Case) -> Iterator[Finding]:
     """
     total = case.before.memory_total
     if not total:
+        wanting = [asked for asked in case.forecast.asked if asked.memory_limit or asked.memory_reserved]
+        if wanting:
+            why = (
+                "How much memory the host has could not be seen, so limits and reservations were not compared with it."
+            )
+            yield _finding(case, wanting[-1], why, *(str(asked.who) for asked in wanting))
         return
     for asked in case.forecast.asked:
         if asked.memory_limit and asked.memory_limit > total:

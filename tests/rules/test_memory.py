@@ -34,4 +34,7 @@ def test_cases(items: list[Asked], says: str) -> None:
 
 
 def test_a_host_whose_memory_was_not_seen() -> None:
-    assert found("memory", state(), forecast(asked=(asked("a", memory_limit=10**15),))) == []
+    (finding,) = found("memory", state(), forecast(asked=(asked("a", memory_limit=10**15), asked("b"))))
+    assert (finding.severity, finding.evidence) == ("warning", ("container a",))
+    assert "could not be seen" in finding.message
+    assert found("memory", state(), forecast(asked=(asked("b"),))) == []
