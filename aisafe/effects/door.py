@@ -88,6 +88,9 @@ class Door:
         running = disk if by_socket else self._loaded or was
         before = [*self._found(then, was, login, boot=False), *_broken(was)]
         now = [*([self._down] if self._down else []), *self._found(host, running, login, boot=False)]
+        if login.port is None:  # neither a moved port nor a closed one can be told then
+            reason = "through which port of the host this run came in could not be seen"
+            now.append(Obstacle(part="socket", reason=reason, certainty="possible"))
         boot = [*_broken(disk, host), *self._found(host, disk, login, boot=True)]
         return Access(login=login, before=tuple(before), now=tuple(now), boot=tuple(boot), cut=tuple(self._cut))
 

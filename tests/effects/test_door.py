@@ -27,8 +27,8 @@ FILES = {
 SOCKET = Socket(protocol="tcp", address=ip_address("0.0.0.0"), port=22)
 
 
-def host(*, method: str = "publickey", **given: Any) -> PredictedHost:
-    login = Login(user="ann", method=method, key=KEY if method == "publickey" else "", port=22, address="10.0.0.5",
+def host(*, method: str = "publickey", port: int | None = 22, **given: Any) -> PredictedHost:
+    login = Login(user="ann", method=method, key=KEY if method == "publickey" else "", port=port, address="10.0.0.5",
                   client="10.0.0.1", become="sudo", become_password=False)  # fmt: skip
     return predicted(
         FILES, directories=("/etc/ssh/sshd_config.d", "/etc/sudoers.d", "/root", "/tmp"),
@@ -155,3 +155,13 @@ def test_who_is_in_by_another_way_has_no_door() -> None:
     there = predicted(FILES, units={"ssh.service": SSH})
     run(there, "systemd_service", {"name": "ssh", "state": "stopped"})
     assert there.forecast(Coverage()).access is None
+
+
+def test_a_port_that_was_not_seen_is_said_where_the_run_bears_on_the_login() -> None:
+    there = host(port=None)
+    run(there, "systemd_service", {"name": "ssh", "state": "restarted"})
+    found = access(there)
+    (doubt,) = [item for item in found.now if item.part == "socket"]
+    assert doubt.certainty == "possible"
+    assert "could not be seen" in doubt.reason
+    assert all(item.part != "socket" for item in found.before)
