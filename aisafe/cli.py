@@ -226,6 +226,7 @@ def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
         ansible_playbook=program,
         timeout=chosen.lint_timeout,
         required=chosen.lint == "on",
+        loads_too=True,
     )
 
 

@@ -91,6 +91,7 @@ class RealSite:
 
     def target(self) -> Target:
         self._target = self._simulation.target()
+        self._lint.loaded(self._simulation.loaded)
         self._pool = self._stack.enter_context(SessionPool(self._target.connections))
         return self._target
 

@@ -25,7 +25,7 @@ import platformdirs
 from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
 from aisafe.playbook.confined import UNABLE, launcher
-from aisafe.playbook.lint_answers import answering, keep
+from aisafe.playbook.lint_answers import LOADED, answering, keep, told
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
 NOT_PASSED_ON = (
@@ -62,6 +62,11 @@ class LintJob:
             self._findings = self._child.findings()
         return self._findings
 
+    def loaded(self, playbooks: Iterable[str]) -> None:
+        """Tell it that ansible has loaded these (absolute paths), so that it need not have that tried once more."""
+        if self._child is not None:
+            self._child.loaded(playbooks)
+
     def stop(self) -> None:
         """End it without a result; harmless when it is done."""
         if self._child is not None:
@@ -76,12 +81,13 @@ class LintJob:
 
 def start_lint(
     playbooks: Sequence[str], *, cwd: Path, environ: Mapping[str, str], ansible_playbook: Path | str,
-    cache_dir: Path | None = None, timeout: float = 180.0, required: bool = False,
+    cache_dir: Path | None = None, timeout: float = 180.0, required: bool = False, loads_too: bool = False,
 ) -> LintJob:  # fmt: skip
     """Begin to lint ``playbooks`` (as on the command line, seen from ``cwd``).
 
     ``ansible_playbook``: the real one, which ansible-lint is to call. ``timeout`` in seconds. ``required``: that
-    it could not run is an error instead of a warning, and it runs even where the kernel cannot confine it.
+    it could not run is an error instead of a warning, and it runs even where the kernel cannot confine it. ``loads_too``: the
+    caller has them loaded by the ansible beside our own Python, and says so (:meth:`LintJob.loaded`).
     """
     severity: Severity = "error" if required else "warning"
     files = [name for name in playbooks if (cwd / name).is_file()]
@@ -97,10 +103,20 @@ def start_lint(
     kept = cache / f"{key}.json" if key else None
     if kept is not None and (known := _recall(kept)) is not None:
         return LintJob(known)
+    loads_too = loads_too and Path(ansible_playbook).parent.resolve() == Path(sys.executable).parent.resolve()
     try:
         env = answering(env, cwd=cwd, cache=cache / "answers")
         return LintJob(
-            child=_Child([str(program), *ARGUMENTS, "--", *files], cwd, env, kept, timeout, severity, cache / "answers")
+            child=_Child(
+                [str(program), *ARGUMENTS, "--", *files],
+                cwd,
+                env,
+                kept,
+                timeout,
+                severity,
+                cache / "answers",
+                loads_too,
+            )
         )
     except OSError as error:
         return LintJob((_could_not(severity, str(error)),))
@@ -125,14 +141,17 @@ def environment(environ: Mapping[str, str], ansible_playbook: Path, program: Pat
 class _Child:
     def __init__(
         self, argv: list[str], cwd: Path, env: dict[str, str], kept: Path | None, timeout: float, severity: Severity,
-        answers: Path,
+        answers: Path, loads_too: bool,
     ) -> None:  # fmt: skip
-        self._env, self._answers = env, answers
+        self._answers = answers
         self._kept, self._severity, self._timeout = kept, severity, timeout
         self._until = time.monotonic() + timeout
         self._scratch = tempfile.TemporaryDirectory(prefix="aisafe-lint-")
         place = self._scratch.name
         env = {**env, "TMPDIR": place, "ANSIBLE_LOCAL_TEMP": place, "XDG_CACHE_HOME": place}
+        if loads_too:
+            env[LOADED] = str(Path(place, "loaded"))
+        self._env = env
         argv = [*launcher(place, must=severity != "error"), *argv]
         self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by findings() or stop()
         self._err: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
@@ -144,6 +163,10 @@ class _Child:
         except OSError:
             self._close()
             raise
+
+    def loaded(self, playbooks: Iterable[str]) -> None:
+        with contextlib.suppress(OSError):  # then it has them loaded itself
+            told(playbooks, environ=self._env)
 
     def findings(self) -> tuple[Finding, ...]:
         try:

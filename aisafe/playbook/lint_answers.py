@@ -3,12 +3,17 @@
 Each of its runs asks ``ansible-config dump``, ``ansible --version`` and ``ansible-doc --json -l -t become``, whatever the
 play: nearly half of its time. The answers depend on the installation and the configuration alone, so a program of each name
 that stands first in its PATH asks the real one once, and repeats what that said. Any other question goes to the real one.
+
+And it has ansible-playbook load each play (--syntax-check), of which it looks at nothing but the failure. The simulation loads
+the same plays at the same time with the same ansible, so a program of that name waits for its word; where that is not a plain
+yes, the real one is asked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -38,6 +43,21 @@ kept="${{0%/*}}/{name}.answer"
 cat "$kept.$$" && mv "$kept.$$" "$kept"
 """
 
+LOADED = "AISAFE_LOADED"
+"""Variable of ansible-lint's environment: the file in which the playbooks stand that were loaded, once that is known."""
+SYNTAX_CHECK = "ansible-playbook"
+_SYNTAX_SCRIPT = """\
+#!/bin/sh
+# Written by aisafe (aisafe/playbook/lint_answers.py): the forecast loads the same play; when it could, that is not tried again.
+[ $# = 3 ] && [ "$1 $2" = "--syntax-check -vv" ] && [ -n "${LOADED}" ] || exec {real} "$@"
+tries=0
+while [ ! -e "${LOADED}" ] && [ $tries -lt 300 ]; do sleep 0.03; tries=$((tries + 1)); done
+if [ -e "${LOADED}" ]; then
+  while IFS= read -r playbook; do [ "$3" -ef "$playbook" ] && exit 0; done <"${LOADED}"
+fi
+exec {real} "$@"
+"""
+
 
 def answering(environ: Mapping[str, str], *, cwd: Path, cache: Path) -> dict[str, str]:
     """``environ`` with a directory of such programs first in PATH; as it is where they cannot be written.
@@ -45,24 +65,38 @@ def answering(environ: Mapping[str, str], *, cwd: Path, cache: Path) -> dict[str
     ``cache``: the directory under which they are kept, private to the user.
     """
     path = environ.get("PATH", os.defpath)
-    real = {name: shutil.which(name, path=path) for name in QUESTIONS}
+    real = {name: shutil.which(name, path=path) for name in (*QUESTIONS, SYNTAX_CHECK)}
     if None in real.values():
         return dict(environ)
     place = cache / _key(environ, cwd=cwd, programs=filter(None, real.values()))
     try:
         _forget(cache)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name, question in QUESTIONS.items():
+        for name, program in real.items():
             script = place / name
             if not script.exists():
                 scratch = place / f".{name}.{os.getpid()}"
-                quoted = "'" + str(real[name]).replace("'", "'\\''") + "'"
-                scratch.write_text(_SCRIPT.format(name=name, question=question, real=quoted), encoding="utf-8")
+                scratch.write_text(_script(name, shlex.quote(str(program))), encoding="utf-8")
                 scratch.chmod(0o700)
                 scratch.replace(script)
     except OSError:
         return dict(environ)
     return {**environ, "PATH": f"{place}{os.pathsep}{path}"}
+
+
+def _script(name: str, real: str) -> str:
+    if name == SYNTAX_CHECK:
+        return _SYNTAX_SCRIPT.replace("LOADED", LOADED).replace("{real}", real)
+    return _SCRIPT.format(name=name, question=QUESTIONS[name], real=real)
+
+
+def told(playbooks: Iterable[str], *, environ: Mapping[str, str]) -> None:
+    """Write down for the programs of ``environ`` which playbooks (absolute paths) could be loaded. Raises OSError."""
+    if environ.get(LOADED):
+        place = Path(environ[LOADED])
+        fresh = place.with_name(f"{place.name}.new")
+        fresh.write_text("".join(f"{path}\n" for path in playbooks if "\n" not in path), encoding="utf-8")
+        fresh.replace(place)
 
 
 def keep(scratch: Path, environ: Mapping[str, str], *, cache: Path) -> None:

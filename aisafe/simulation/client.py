@@ -78,6 +78,8 @@ class Simulation:
         self._buffer = b""
         self._allowed = time_limit  # seconds, of the step that goes on
         self._target: Target | None = None
+        self.loaded: tuple[str, ...] = ()
+        """Absolute paths of playbooks that ansible itself would load as well; known after :meth:`target`."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -152,6 +154,7 @@ class Simulation:
         except (wire.Closed, _Late) as error:
             raise AnsibleError(f"The playbook could not be read: {self._epitaph(error)}.") from None
         self._target = load(Target, message["target"])
+        self.loaded = tuple(message["loaded"])
         return self._target
 
     def forecast(

@@ -48,7 +48,7 @@ class Engine:
     """``setup``: argv, cwd, own, trust, vault and both passwords. Raises UsageError and AnsibleError."""
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
-        untested = compat.require_tested(allow_untested=setup["allow_untested"])
+        untested = self._untested = compat.require_tested(allow_untested=setup["allow_untested"])
         self._setup = setup
         cwd = Path(setup["cwd"])
         secrets = [*setup["vault"].values(), setup["connection_password"] or "", setup["become_password"] or ""]
@@ -58,6 +58,7 @@ class Engine:
             self.journal.note("untested-ansible", untested)
         for kind, message in setup["left_out"]:
             self.journal.note(kind, message)
+        self._said_before = len(self.journal.notes)
         self._refusals = patches.Refusals()
         self._local: frozenset[str] = frozenset()
         try:
@@ -166,6 +167,18 @@ class Engine:
             return target
         except EngineError as error:
             raise as_ours(error) from None
+
+    def loaded(self) -> list[str]:
+        """Absolute paths of the playbooks, when nothing was refused, absent or unknown: then ansible loads them as well."""
+        met = self.journal.notes[self._said_before :]
+        if (
+            self._untested
+            or self.moment.touched
+            or self._refusals.any
+            or any(note.kind != "plain-secret" for note in met)
+        ):
+            return []
+        return [os.path.abspath(name) for name in self._playbooks if os.path.isfile(name)]
 
     def forecast(self, *, states: Mapping[str, HostState], facts: Mapping[str, Any], read: Read) -> Forecast:
         """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty."""

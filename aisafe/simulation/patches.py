@@ -68,9 +68,15 @@ class Ground:
 
 @dataclass(slots=True)
 class Refusals:
-    """Plugin files that were not loaded. ``actions``: names of refused action plugins -> their files."""
+    """Plugin files that were not loaded. ``actions``: names of refused action plugins -> their files. ``absent``: modules
+    that are not installed here, and that something stands in for."""
 
     actions: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+
+    @property
+    def any(self) -> bool:
+        return bool(self.actions or self.absent)
 
 
 def before_load(ground: Ground, refusals: Refusals, read: Callable[[str], None]) -> None:
@@ -443,6 +449,7 @@ def _absent_modules(refusals: Refusals) -> None:
             found = None
         if found is not None and found.resolved:
             return found
+        refusals.absent.add(name)
         wanted = found.redirect_list[-1] if found is not None and found.redirect_list else name
         parts = wanted.split(".")
         if name in refusals.actions:  # an action of the project needs no module

@@ -44,7 +44,7 @@ class Worker:
         from aisafe.model.host import HostState  # noqa: PLC0415
         from aisafe.simulation import safety  # noqa: PLC0415
 
-        wire.send(self._sink, {"target": dump(target)})
+        wire.send(self._sink, {"target": dump(target), "loaded": engine.loaded()})
         gc.freeze()  # what is loaded by now stays to the end
         import aisafe.effects.api  # noqa: PLC0415  (the models are imported while the hosts are asked)
 

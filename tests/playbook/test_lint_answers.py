@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.playbook.lint_answers import KEPT, QUESTIONS, answering
+from aisafe.playbook.lint_answers import KEPT, LOADED, QUESTIONS, SYNTAX_CHECK, answering, told
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """Programs that count how often they are asked, one of which fails when ``fail`` is there."""
-    for name in QUESTIONS:
+    for name in (*QUESTIONS, SYNTAX_CHECK):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text(
@@ -87,3 +87,43 @@ def test_an_old_answer_is_forgotten(place: Path) -> None:
 def test_without_a_place_to_keep_them_nothing_changes(place: Path) -> None:
     (place / "cache").write_text("a file", encoding="utf-8")
     assert environ(place)["PATH"].startswith(str(place / "bin"))
+
+
+def check(place: Path, playbook: str, **more: str) -> tuple[int, str]:
+    return ask(place, f"ansible-playbook --syntax-check -vv {playbook}", **more)
+
+
+def test_a_playbook_that_was_loaded_is_not_loaded_again(place: Path) -> None:
+    for name in ("site.yml", "other.yml"):
+        (place / name).touch()
+    word = {LOADED: str(place / "loaded")}
+    told([str(place / "site.yml")], environ=word)
+    assert check(place, "site.yml", **word) == (0, "")
+    assert check(place, "./site.yml", **word) == (0, "")
+    assert asked(place) == 0
+    assert check(place, "other.yml", **word) == (0, "ansible-playbook says --syntax-check -vv other.yml")
+    assert ask(place, "ansible-playbook site.yml", **word) == (0, "ansible-playbook says site.yml")
+    assert asked(place) == 2
+
+
+def test_nothing_loaded_or_nobody_to_say_so_is_the_real_check(place: Path) -> None:
+    (place / "site.yml").touch()
+    (place / "fail").touch()
+    assert check(place, "site.yml") == (3, "no")
+    word = {LOADED: str(place / "loaded")}
+    told([], environ=word)
+    assert check(place, "site.yml", **word) == (3, "no")
+    assert asked(place) == 2
+
+
+def test_it_waits_for_the_word(place: Path) -> None:
+    (place / "site.yml").touch()
+    word = {LOADED: str(place / "loaded")}
+    waiting = subprocess.Popen(
+        ["ansible-playbook", "--syntax-check", "-vv", "site.yml"], env=environ(place, **word), cwd=place
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(0.3)
+    told([str(place / "site.yml")], environ=word)
+    assert waiting.wait(10) == 0
+    assert asked(place) == 0

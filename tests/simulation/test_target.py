@@ -135,3 +135,33 @@ def test_a_connection_variable_that_cannot_be_worked_out(site: Site) -> None:
     site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: []}\n")
     with pytest.raises(AnsibleError, match=r"ansible_host of host h1 cannot be worked out.*'nosuch' is undefined"):
         site.target("-i", "hosts", "site.yml")
+
+
+def loaded(site: Site, tasks: str, **environ: str) -> tuple[str, ...]:
+    site.write("site.yml", f"- hosts: all\n  tasks:\n{tasks}")
+    site.write("more.yml", "- ansible.builtin.debug: {msg: more}\n")
+    with site.simulation(("-i", "h1,", "site.yml"), {**site.environ(), **environ}) as simulation:
+        simulation.target()
+        return simulation.loaded
+
+
+@pytest.mark.parametrize(
+    ("tasks", "plain"),
+    [
+        ("    - ansible.builtin.ping:\n    - import_tasks: more.yml\n", True),
+        ("    - absent.collection.module: {}\n", False),
+        ("    - import_tasks: \"{{ lookup('pipe', 'echo more.yml') }}\"\n", False),
+        ('    - import_tasks: "{{ ansible_facts.nodename }}.yml"\n', False),
+    ],
+)
+def test_what_ansible_itself_would_load(site: Site, tasks: str, plain: bool) -> None:
+    """ansible-lint is told so, and then does not try: nothing that is refused, absent or unknown may count."""
+    try:
+        found = loaded(site, tasks)
+    except AnsibleError:
+        found = ()
+    assert found == ((str(site.path / "site.yml"),) if plain else ())
+
+
+def test_output_of_the_controller_does_not_matter_for_loading(site: Site) -> None:
+    assert loaded(site, "    - ansible.builtin.ping:\n", ANSIBLE_NOCOWS="1", ANSIBLE_STDOUT_CALLBACK="yaml")
