@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aisafe import __version__
+from aisafe.commands_init import init
 from aisafe.commands_rules import explain, rules
 from aisafe.config import Settings, settings
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
@@ -77,6 +78,7 @@ def fix() -> None:
 
 app.command()(rules)
 app.command()(explain)
+app.command()(init)
 
 
 @app.command()
