@@ -122,7 +122,9 @@ class UnitStore:
         return self._begin(call, there, "start", sure=sure, why=why)
 
     def restart(self, call: Call, name: str) -> tuple[Effect, ...]:
-        return self._begin(call, self.get(name), "restart", sure=True, why="")
+        there = self.get(name)
+        effects = self._begin(call, there, "restart", sure=True, why="")
+        return (*effects, *self._followers(call, there.unit.name, "restart"))
 
     def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)
@@ -133,12 +135,27 @@ class UnitStore:
         starters = [other for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active]
         self._become(call, unit.name, active=False)
         return (
+            *self._followers(call, unit.name, "stop"),
             self._effect(
                 call, "stop", unit.name, sure=sure, why=there.why or self._blind() or "whether it runs",
                 frees=self._holders(unit),
                 detail=f"{', '.join(starters)} stays active and starts it again" if starters else "",
             ),
         )  # fmt: skip
+
+    def _followers(self, call: Call, name: str, action: Literal["stop", "restart"]) -> tuple[Effect, ...]:
+        """What stops with a unit, and is started again with it: Requires=, BindsTo=, PartOf= (systemd.unit(5))."""
+        known = (*self._state.units, *self._definitions.defined_by_run())
+        names = dict.fromkeys(each for each in known if each != name and name in self._current(each).unit.requires)
+        effects: list[Effect] = []
+        for there in map(self.get, names):
+            if there.unit.active and action == "stop":
+                effects += self.stop(call, there.unit.name)
+            elif there.unit.active:
+                sure = there.certainty == "certain"
+                effects += self._begin(call, there, "restart", sure=sure, why=there.why)
+                effects += self._followers(call, there.unit.name, "restart")
+        return tuple(effects)
 
     def reload(self, call: Call, name: str) -> tuple[Effect, ...]:
         """A reload reads the program's configuration again; it takes new sockets only when that was changed."""
@@ -307,7 +324,8 @@ class UnitStore:
         found = self._files.get(path, follow=True)
         if found.kind in ("absent", "directory", "other"):
             return None if found.certainty == "certain" else False
-        return found.text if found.text is not None and found.certainty == "certain" else False
+        text = found.text if found.outline is None else found.outline.decode("utf-8", "replace")
+        return text if text is not None and found.certainty == "certain" else False
 
     def _names(self, directory: str) -> tuple[str, ...] | None:
         return None if self._files.get(directory, follow=True).kind == "unseen" else self._files.entries(directory)

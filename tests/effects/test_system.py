@@ -62,6 +62,11 @@ def test_known_hosts() -> None:
     host = predicted({"/root/.ssh/known_hosts": b"h ssh-ed25519 AAAA\n"})
     assert run(host, "known_hosts", {"name": "h", "key": "h ssh-ed25519 AAAA"}).changed is False
     assert run(host, "known_hosts", {"name": "h", "key": "h ssh-ed25519 BBBB"}).changed is None
+    host = predicted({"/root/.ssh/known_hosts": b"h ssh-ed25519 AAAA\n"})
+    assert run(host, "known_hosts", {"name": "i", "key": "i ssh-ed25519 CCCC"}).changed is True
+    assert host.file("/root/.ssh/known_hosts").content == b"h ssh-ed25519 AAAA\ni ssh-ed25519 CCCC\n"
+    hashed = predicted({"/root/.ssh/known_hosts": b"|1|abc=|def= ssh-ed25519 AAAA\n"})
+    assert run(hashed, "known_hosts", {"name": "i", "key": "i ssh-ed25519 CCCC"}).changed is None
 
 
 def test_apt_repository() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from tests.fidelity.compare import Tally, compare
+from tests.fidelity.control import alone
 from tests.fidelity.truth import brought, look, settle
 from tests.testbed import Host
 from tests.testbed.pool import Pool
@@ -109,20 +110,20 @@ def run(play: Play, pool: Pool, directory: Path, *, twice: bool = True) -> Outco
     """Do one play on pristine hosts. What goes wrong with the suite itself is told in ``trouble``."""
     hosts = pool.take([f"web{number + 1}" for number in range(play.hosts)])
     try:
-        return run_on(play, hosts, directory, twice=twice)
+        return run_on(play, hosts, directory, twice=twice, pool=pool)
     finally:
         pool.release(hosts)
 
 
-def run_on(play: Play, hosts: Sequence[Host], directory: Path, *, twice: bool = True) -> Outcome:
-    """The same on hosts that are there."""
+def run_on(play: Play, hosts: Sequence[Host], directory: Path, *, twice: bool = True, pool: Pool) -> Outcome:
+    """The same on hosts that are there. ``pool`` has the host on which packages are looked at by themselves."""
     outcome, began = Outcome(play.name), time.monotonic()
-    _compared(play, hosts, directory, outcome, twice=twice)
+    _compared(play, hosts, directory, outcome, twice=twice, pool=pool)
     outcome.seconds = round(time.monotonic() - began, 1)
     return outcome
 
 
-def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outcome, *, twice: bool) -> None:
+def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outcome, *, twice: bool, pool: Pool) -> None:
     _workplace(directory, hosts)
     _prepare(play, hosts)
     before = {host.name: look(host, without=play.leaves_out) for host in hosts}
@@ -139,7 +140,8 @@ def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outco
         settle(host)
     after = {host.name: look(host, without=play.leaves_out, since=before[host.name]) for host in hosts}
     for host in hosts:
-        packaged = brought(host, before[host.name], after[host.name])
+        packages = alone(pool, before[host.name], after[host.name])
+        packaged = brought(host, before[host.name], after[host.name], packages)
         found = compare(before[host.name], told, after[host.name], packaged, host.name)
         for kind, tally in found.items():
             outcome.tallies[kind] = _sum(outcome.tallies.get(kind, Tally()), tally)

@@ -10,6 +10,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from tests.testbed import Host
@@ -81,6 +82,9 @@ PASSING = re.compile(r"(user(-runtime-dir)?@|session-|getty@|run-|systemd-(tmpfi
 CRONTABS = "/var/spool/cron/crontabs/"
 HEADERLESS = r"""sed '1,3{/^# \(DO NOT EDIT\|(\)/d}' "$1" | sha256sum"""
 """crontab(1) puts three lines with the time of day in front, and does not list them."""
+
+DATA = "/var/"
+"""Below it services keep data (hier(7)); elsewhere a file is the package's only with the package's content."""
 
 SETTLED = 2.5
 """Seconds without a change of the listening sockets after which a host is taken to have settled."""
@@ -217,10 +221,12 @@ def settle(host: Host) -> None:
         time.sleep(0.4)
 
 
-def brought(host: Host, before: Facts, after: Facts) -> Brought:
+def brought(host: Host, before: Facts, after: Facts, packages: Mapping[str, Any]) -> Brought:
     """What packages that came or went between two looks explain: their files, and what their scripts name.
 
     A configuration file of a package (dpkg-query(1), Conffiles) counts as the package's while it is as packaged.
+    ``packages``: path -> entry where only these were installed; what is the same there is theirs. What was in a directory
+    of a package that went, and went with it, is the package's too.
     """
     come = sorted(set(after["package"]) - set(before["package"]))
     gone = {name for name in before["package"] if name not in after["package"]}
@@ -228,7 +234,23 @@ def brought(host: Host, before: Facts, after: Facts) -> Brought:
     owned = {**before["owned"], **after["owned"]}
     changed = set(told["changed"].split("\n"))
     paths = {path for path, name in owned.items() if name in {*come, *gone} and path not in changed}
+    paths |= {
+        path for path, entry in packages.items()
+        if path not in before["file"] and path in after["file"] and path not in changed and same(after["file"][path], entry, path)
+    }  # fmt: skip
+    removed = {path for path, name in before["owned"].items() if name in gone and path not in after["file"]}
+    paths |= {path for path in set(before["file"]) - set(after["file"]) if _below(path, removed)}
     scripts = "\n".join(
         text for name, _, text in (part.partition("\n") for part in told["scripts"].split("\x1d")) if name in come
     )
     return Brought(paths=frozenset(paths), scripts=scripts)
+
+
+def same(mine: Mapping[str, Any], theirs: Mapping[str, Any], path: str) -> bool:
+    """Whether two hosts have the same thing at ``path``. Data of services is another at each start (DATA)."""
+    keys = ["type", "mode", "owner", "target"] + ([] if path.startswith(DATA) else ["sha256"])
+    return all(mine[key] == theirs[key] for key in keys)
+
+
+def _below(path: str, directories: set[str]) -> bool:
+    return any(str(above) in directories for above in PurePosixPath(path).parents)
