@@ -228,6 +228,13 @@ class FileTree:
             ),
         )
 
+    def unsettle_mode(self, call: Call, path: str) -> None:
+        """The mode at ``path`` is not known from now on: with an access list, its mask is shown as the group's bits (acl(5))."""
+        before = self.get(path, follow=True)
+        if before.kind in ("file", "directory"):
+            self.stamp += 1
+            self._now[before.path] = replace(before, mode=None, by_run=True, task=call.task)
+
     def all_changed(self) -> Mapping[str, PredictedFile]:
         """Every path that the run made, changed or removed, as it is now."""
         if self._changed[0] != self.stamp:

@@ -252,14 +252,26 @@ def _second(play: Play, directory: Path, outcome: Outcome) -> None:
     done = _apply(play, directory)
     really = sum(int(number) for number in re.findall(r"\bchanged=(\d+)", done.stdout))
     tasks = re.findall(r"^TASK \[(.*?)\] \*+$|^(changed): ", done.stdout, re.MULTILINE)
+    told_changed = [before[0] for before, now in pairwise(tasks) if now[1] and before[0]]
+    here = [name for name in told_changed if name not in _in_memory(directory / play.playbook)]
     outcome.again = {
         "blocked_by": _blocks(document),
         "certain": [_line(effect) for effect in effects if effect["certainty"] == "certain"],
         "unsure": len([effect for effect in effects if effect["certainty"] != "certain"]),
-        "changed": really,
-        "changed_tasks": [before[0] for before, now in pairwise(tasks) if now[1] and before[0]],
+        "changed": really if here or not told_changed else 0,
+        "changed_tasks": here,
         "exit_code": done.returncode,
     }
+
+
+def _in_memory(playbook: Path) -> set[str]:
+    """Tasks that always report a change, which is one of ansible's own inventory in memory and of no host."""
+    plays = yaml.safe_load(playbook.read_text(encoding="utf-8"))
+    tasks = [task for play in plays for task in play.get("tasks") or ()]
+    return {
+        task["name"] for task in tasks
+        if "name" in task and {"group_by", "add_host"} & {key.rpartition(".")[2] for key in task}
+    }  # fmt: skip
 
 
 def _line(effect: Mapping[str, Any]) -> str:

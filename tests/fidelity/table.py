@@ -72,7 +72,8 @@ def shortcomings(play: Play, outcome: Outcome) -> list[str]:
     again = outcome.again
     if again.get("trouble"):
         lines.append(f"second run: {again['trouble']}")
-    lines += [f"second run blocked: {text}" for text in again.get("blocked_by", ())]
+    if not again.get("exit_code"):
+        lines += [f"second run blocked: {text}" for text in again.get("blocked_by", ())]
     if again and "trouble" not in again and not _as_it_went(again):
         lines += _some("second run, said and not so:", again["certain"])
         lines += _some("second run, not said:", [] if again["certain"] else again["changed_tasks"] or ["changes"])

@@ -45,6 +45,7 @@ section owned; cd /var/lib/dpkg/info && awk '{print FILENAME "\t" $0}' *.list ||
 section manual; apt-mark showmanual || exit 1
 section users; getent passwd || exit 1
 section groups; getent group || exit 1
+section mounts; cut -d' ' -f5 /proc/self/mountinfo || exit 1
 """
 OWNED_SCRIPT = r"""
 section() { printf '\036%s\n' "$1"; }
@@ -124,6 +125,7 @@ def look(host: Host, *, without: Sequence[str] = (), since: Facts | None = None)
         "user": {name: f"{line} {_groups_of(name, groups)}" for name, line in users.items()},
         "group": {name: line.rpartition(":")[0] for name, line in groups.items()},
         "engine": docker["docker"],
+        "mount": dict.fromkeys(told["mounts"].split()),
     }
 
 
