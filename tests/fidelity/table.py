@@ -81,7 +81,9 @@ def shortcomings(play: Play, outcome: Outcome) -> list[str]:
 
 
 def _as_it_went(again: Mapping[str, Any]) -> bool:
-    """Whether the second run changed something where that was said, and nothing where nothing was said."""
+    """Whether the second run changed something where that was said, nothing where nothing was said, or failed as it was said."""
+    if again["exit_code"] and again["blocked_by"]:
+        return True
     if not again["changed"]:
         return not again["certain"]
     return bool(again["certain"] or again["unsure"])
