@@ -74,6 +74,7 @@ class UnitStore:
         self._files = files
         self._definitions = UnitFiles(state, files)
         self._now: dict[str, _Now] = {}
+        self._outlined: set[str] = set()
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
 
@@ -223,7 +224,7 @@ class UnitStore:
         self._become(call, name, active=True if start else None, file_state="enabled", listening=found)
         yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
         if found is not None:
-            detail = f"by the package {package}; {'; '.join(found.evidence) or found.why}"
+            detail = "; ".join(filter(None, (f"by the package {package}", *found.evidence, found.why)))
             yield self._effect(call, "start", name, sure=True, why="", listening=found, detail=detail)
 
     def taken_with(self, call: Call, package: str) -> tuple[Effect, ...]:
@@ -304,7 +305,15 @@ class UnitStore:
         found = sockets.of_unit(unit, read=read, engine=engine, held_by_sockets=passed)
         if any(socket.address == LOOPBACK6 for socket in found.sockets) and not engine.ipv6():
             found = replace(found, sockets=tuple(item for item in found.sockets if item.address != LOOPBACK6))
+        if self._outlined:
+            found = replace(found, evidence=tuple(map(self._located, found.evidence)))
         return found  # a host without ::1 cannot bind it, and servers go on with the rest
+
+    def _located(self, evidence: str) -> str:
+        """``evidence`` without the number of a line, where only an outline of the file is known."""
+        return re.sub(
+            r"(/\S+?):\d+(?=\s|$)", lambda found: found[1] if found[1] in self._outlined else found[0], evidence
+        )
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -324,7 +333,10 @@ class UnitStore:
         found = self._files.get(path, follow=True)
         if found.kind in ("absent", "directory", "other"):
             return None if found.certainty == "certain" else False
-        text = found.text if found.outline is None else found.outline.decode("utf-8", "replace")
+        text = found.text
+        if found.outline is not None:
+            self._outlined.add(path)
+            text = found.outline.decode("utf-8", "replace")
         return text if text is not None and found.certainty == "certain" else False
 
     def _names(self, directory: str) -> tuple[str, ...] | None:

@@ -38,8 +38,9 @@ def test_an_edit_after_the_installation_moves_the_socket() -> None:
     edit = {"path": "/etc/redis/redis.conf", "regexp": r"^#?\s*port ", "line": "port 6380"}
     result = run(host, "lineinfile", edit)
     assert result.changed is True
-    run(host, "service", {"name": "redis-server", "state": "restarted"})
+    result = run(host, "service", {"name": "redis-server", "state": "restarted"})
     assert claims(host) == {"127.0.0.1:6380/tcp": "certain"}
+    assert [effect.detail for effect in result.effects] == ["port 6380 in /etc/redis/redis.conf"]
     assert isinstance(host.file("/etc/redis/redis.conf").content, Unknown)
     assert run(host, "lineinfile", edit).changed is None
 
