@@ -108,6 +108,25 @@ def test_a_cluster_restarts_with_the_unit_that_stands_for_it() -> None:
     assert host.unit("postgresql").unit.active
 
 
+def test_the_default_site_goes_and_another_comes() -> None:
+    host = predicted(os=BOOKWORM)
+    run(host, "apt", {"name": "nginx"})
+    assert claims(host) == {"0.0.0.0:80/tcp": "certain"}
+    assert run(host, "file", {"path": "/etc/nginx/sites-enabled/default", "state": "absent"}).changed is True
+    run(host, "copy", {"dest": "/etc/nginx/conf.d/a.conf", "content": "server { listen 8080; }\n"})
+    run(host, "service", {"name": "nginx", "state": "restarted"})
+    assert claims(host) == {"0.0.0.0:8080/tcp": "certain"}
+
+
+def test_apache_listens_where_ports_conf_says() -> None:
+    host = predicted(os=BOOKWORM)
+    run(host, "apt", {"name": "apache2"})
+    edit = {"path": "/etc/apache2/ports.conf", "regexp": "^Listen ", "line": "Listen 127.0.0.1:8080"}
+    assert run(host, "lineinfile", edit).changed is True
+    run(host, "service", {"name": "apache2", "state": "restarted"})
+    assert claims(host) == {"127.0.0.1:8080/tcp": "certain"}
+
+
 def test_a_package_without_content_takes_nothing_with_it() -> None:
     host = predicted(os=BOOKWORM)
     run(host, "apt", {"name": "postgresql"})
