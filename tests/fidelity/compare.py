@@ -89,7 +89,7 @@ def _files(
     said = {
         path: file
         for path, file in contents.items()
-        if path in named and not BOOKKEEPING.match(path) and path.startswith(tuple(f"{root}/" for root in ROOTS))
+        if path in named and not BOOKKEEPING.match(path) and f"{path}/".startswith(tuple(f"{root}/" for root in ROOTS))
     }
     for path, file in sorted(said.items()):
         certain = file["certainty"] == named[path] == "certain"

@@ -31,7 +31,9 @@ for unit in $after; do case "$before" in *"$unit"*) ;; *) systemctl restart "$un
 
 def alone(pool: Pool, before: Facts, after: Facts) -> Mapping[str, Any]:
     """Path -> entry on a host that only got the packages that came between two looks; {} where apt does not have them."""
-    come = sorted(f"{name}={version}" for name, version in after["package"].items() if name not in before["package"])
+    come = sorted(
+        f"{name}={version.split()[0]}" for name, version in after["package"].items() if name not in before["package"]
+    )
     if not come:
         return {}
     kept = KEPT / f"{hashlib.sha256(' '.join(come).encode()).hexdigest()[:24]}.json"

@@ -9,7 +9,7 @@ import pytest
 from tests.fidelity.compare import Tally, compare
 from tests.fidelity.run import HERE, Outcome, _in_memory, catalogue, sources
 from tests.fidelity.table import shortcomings, table
-from tests.fidelity.truth import Brought, same
+from tests.fidelity.truth import Brought, packages_of, same
 
 EMPTY: dict[str, dict[str, Any]] = {
     kind: {}
@@ -194,3 +194,19 @@ def test_a_second_run_that_fails_as_it_was_blocked_is_no_shortcoming() -> None:
 
 def test_tasks_that_change_only_the_memory_of_ansible() -> None:
     assert _in_memory(HERE / "plays" / "rolling.yml") == {"By fact"}
+
+
+def test_a_package_that_is_held_is_installed() -> None:
+    listed = "a\t1.0\tii \nb\t2.0\thi \nc\t3.0\trc \n"
+    assert packages_of(listed) == {"a": "1.0", "b": "2.0 hold"}
+
+
+def test_a_directory_at_the_top_counts() -> None:
+    root = {"type": "d", "sha256": None, "mode": "755", "owner": "root:root", "target": None, "stamp": None}
+    final_root = {**final(None), "type": "d", "mode": None}
+    found = run(
+        facts(file={"/srv": root}),
+        told((effect("file", "change", "/srv", "possible"),), {"/srv": final_root}),
+        facts(file={"/srv": {**root, "mode": "775"}}),
+    )
+    assert (found["file"].found, found["file"].missed) == (1, [])

@@ -100,11 +100,7 @@ def look(host: Host, *, without: Sequence[str] = (), since: Facts | None = None)
     """
     told = sections(host.container, STATE_SCRIPT)
     users, groups = _lines(told["users"]), _lines(told["groups"])
-    packages = {
-        line.split("\t")[0]: line.split("\t")[1]
-        for line in told["packages"].splitlines()
-        if line.split("\t")[2].startswith("ii")
-    }
+    packages = packages_of(told["packages"])
     manual = set(told["manual"].split())
     docker = _docker(host.container)
     docker.pop("bridges")
@@ -175,6 +171,14 @@ def units(unit_files: str, shown: str) -> dict[str, dict[str, Any]]:
                 "invocation": values.get("InvocationID", ""),
             }
     return found
+
+
+def packages_of(listed: str) -> dict[str, str]:
+    """What is installed, by version; ``hold`` after it where it is held (dpkg-query(1), db:Status-Abbrev: wanted, and is)."""
+    lines = [line.split("\t") for line in listed.splitlines()]
+    return {
+        name: f"{version} hold" if status[0] == "h" else version for name, version, status in lines if status[1] == "i"
+    }
 
 
 def sockets(listed: str) -> dict[str, str]:
