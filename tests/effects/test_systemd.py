@@ -19,7 +19,7 @@ from tests.effects.living import (
     port,
     service,
 )
-from tests.effects.scenes import TASK, Call, directory, run
+from tests.effects.scenes import TASK, Call, directory, predicted, run
 
 AGENT = "/etc/systemd/system/agent.service"
 TEXT = (
@@ -328,3 +328,27 @@ def test_no_value_of_a_hidden_task_is_told() -> None:
     result = run(host, "systemd", {"name": "agent", "state": "started"}, no_log=True)
     assert "hunter2" not in str(result)
     assert "hunter2" not in str(forecast(host).services)
+
+
+def test_what_requires_a_unit_stops_and_restarts_with_it() -> None:
+    def unit(name: str, *requires: str, active: bool = True) -> Unit:
+        return Unit(name=name, active_state="active" if active else "inactive", unit_file_state="enabled",
+                    commands=((f"/usr/bin/{name}",),), requires=requires)  # fmt: skip
+
+    def host() -> PredictedHost:
+        units = (unit("a.service"), unit("b.service", "a.service"), unit("c.service", "b.service"),
+                 unit("d.service", "a.service", active=False))  # fmt: skip
+        return predicted(units={each.name: each for each in units})
+
+    restarted = run(host(), "systemd", {"name": "a", "state": "restarted"})
+    assert [f"{one.action} {one.name}" for one in restarted.effects] == [
+        "restart a.service", "restart b.service", "restart c.service",
+    ]  # fmt: skip
+    there = host()
+    stopped = run(there, "systemd", {"name": "a", "state": "stopped"})
+    assert [f"{one.action} {one.name}" for one in stopped.effects] == [
+        "stop c.service",
+        "stop b.service",
+        "stop a.service",
+    ]
+    assert not there.unit("c").unit.active
