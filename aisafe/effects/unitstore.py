@@ -17,7 +17,7 @@ from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name
-from aisafe.knowledge.packages import starts
+from aisafe.knowledge.packages import is_umbrella, starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
 
@@ -136,7 +136,7 @@ class UnitStore:
         starters = [other for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active]
         self._become(call, unit.name, active=False)
         return (
-            *self._followers(call, unit.name, "stop"),
+            *(self._followers(call, unit.name, "stop") if is_umbrella(unit.name) else ()),
             self._effect(
                 call, "stop", unit.name, sure=sure, why=there.why or self._blind() or "whether it runs",
                 frees=self._holders(unit),
@@ -145,7 +145,10 @@ class UnitStore:
         )  # fmt: skip
 
     def _followers(self, call: Call, name: str, action: Literal["stop", "restart"]) -> tuple[Effect, ...]:
-        """What stops with a unit, and is started again with it: Requires=, BindsTo=, PartOf= (systemd.unit(5))."""
+        """What stops with a unit, and is started again with it: Requires=, BindsTo=, PartOf= (systemd.unit(5)).
+
+        A stop is followed only where a unit stands for others; elsewhere it cuts them off, which dependency-cut tells.
+        """
         known = (*self._state.units, *self._definitions.defined_by_run())
         names = dict.fromkeys(each for each in known if each != name and name in self._current(each).unit.requires)
         effects: list[Effect] = []

@@ -37,6 +37,11 @@ def meant(package: str, os: Mapping[str, str]) -> str:
     return known.stands_for.get(release, package) if known else package
 
 
+def is_umbrella(unit: str) -> bool:
+    """Whether ``unit`` only stands for others, which are meant to start and stop with it."""
+    return any(unit in known.umbrellas for known in _table().values())
+
+
 @cache
 def _table() -> Mapping[str, Starts]:
     data = parse(files("aisafe.knowledge").joinpath("packages.yml").read_text(encoding="utf-8"))

@@ -330,25 +330,32 @@ def test_no_value_of_a_hidden_task_is_told() -> None:
     assert "hunter2" not in str(forecast(host).services)
 
 
-def test_what_requires_a_unit_stops_and_restarts_with_it() -> None:
-    def unit(name: str, *requires: str, active: bool = True) -> Unit:
-        return Unit(name=name, active_state="active" if active else "inactive", unit_file_state="enabled",
-                    commands=((f"/usr/bin/{name}",),), requires=requires)  # fmt: skip
+def _enabled(name: str, *requires: str, active: bool = True) -> Unit:
+    return Unit(name=name, active_state="active" if active else "inactive", unit_file_state="enabled",
+                commands=((f"/usr/bin/{name}",),), requires=requires)  # fmt: skip
 
-    def host() -> PredictedHost:
-        units = (unit("a.service"), unit("b.service", "a.service"), unit("c.service", "b.service"),
-                 unit("d.service", "a.service", active=False))  # fmt: skip
-        return predicted(units={each.name: each for each in units})
 
-    restarted = run(host(), "systemd", {"name": "a", "state": "restarted"})
+def test_what_requires_a_unit_restarts_with_it() -> None:
+    units = (_enabled("a.service"), _enabled("b.service", "a.service"), _enabled("c.service", "b.service"),
+             _enabled("d.service", "a.service", active=False))  # fmt: skip
+    host = predicted(units={each.name: each for each in units})
+    restarted = run(host, "systemd", {"name": "a", "state": "restarted"})
     assert [f"{one.action} {one.name}" for one in restarted.effects] == [
         "restart a.service", "restart b.service", "restart c.service",
     ]  # fmt: skip
-    there = host()
-    stopped = run(there, "systemd", {"name": "a", "state": "stopped"})
+    stopped = run(host, "systemd", {"name": "a", "state": "stopped"})
     assert [f"{one.action} {one.name}" for one in stopped.effects] == [
-        "stop c.service",
-        "stop b.service",
-        "stop a.service",
-    ]
-    assert not there.unit("c").unit.active
+        "stop a.service"
+    ]  # dependency-cut tells the rest
+    assert {need.name for need in forecast(host).needs} == {"a.service", "b.service"}
+
+
+def test_what_a_unit_stands_for_stops_with_it() -> None:
+    units = (_enabled("postgresql.service"), _enabled("postgresql@15-main.service", "postgresql.service"))
+    host = predicted(units={each.name: each for each in units})
+    stopped = run(host, "systemd", {"name": "postgresql", "state": "stopped"})
+    assert [f"{one.action} {one.name}" for one in stopped.effects] == [
+        "stop postgresql@15-main.service", "stop postgresql.service",
+    ]  # fmt: skip
+    assert not host.unit("postgresql@15-main").unit.active
+    assert forecast(host).needs == ()
