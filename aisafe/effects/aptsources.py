@@ -12,7 +12,7 @@ from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument, as_text
 from aisafe.effects.attributes import fresh, remote_path, understood, write
 from aisafe.effects.modes import parse_mode
-from aisafe.effects.packages import LISTS
+from aisafe.effects.packages import LISTS, blind
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Effect, Unknown, is_unknown
@@ -137,6 +137,10 @@ def _saved(call: Call, host: PredictedHost, args: Arguments, files: Mapping[str,
 @understood("ansible.builtin.deb822_repository", kind="file")
 def deb822_repository(call: Call, host: PredictedHost, args: Arguments) -> Result:
     name = args.need("name")
+    if not args.flag("install_python_debian") and _lacks_debian(call, host):
+        raise BadArgument(
+            "Failed to import the required Python library (python3-debian): it is not installed for /usr/bin/python3"
+        )
     slug = re.sub(r"[^a-z0-9-]+", "", re.sub(r"[_\s]+", "-", name.lower()))
     path = f"{PARTS}/{slug}.sources"
     keys = [f"/etc/apt/keyrings/{slug}.{kind}" for kind in ("asc", "gpg")]
@@ -150,6 +154,16 @@ def deb822_repository(call: Call, host: PredictedHost, args: Arguments) -> Resul
     mode = args.raw("mode")
     effects += write(call, host, Arguments({"mode": "0644" if mode is None else mode}), path, content)
     return Result(effects=effects, changed=changed_by(effects), values={"dest": path})
+
+
+def _lacks_debian(call: Call, host: PredictedHost) -> bool:
+    """Whether the module certainly does not find python3-debian, without which it fails."""
+    python = call.facts.get("python") or call.facts.get("ansible_python") or {}
+    if python.get("executable") not in ("/usr/bin/python3", "/usr/bin/python") or blind(host) or not host.packages:
+        return False
+    own = [f"/usr/local/lib/{name}/dist-packages/debian" for name in host.files.entries("/usr/local/lib")]
+    places = ("/usr/lib/python3/dist-packages/debian", *own)
+    return "python3-debian" not in host.packages and all(host.file(place).exists is False for place in places)
 
 
 def _signed(

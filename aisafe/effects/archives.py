@@ -187,6 +187,8 @@ def labelled(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if host.file(path, follow=True).exists is False:
         raise BadArgument(f"path not found or not accessible: {path}")
     short = call.module.rpartition(".")[2]
+    if short == "acl":
+        host.files.unsettle_mode(call, path)
     effect = Effect(kind="file", action="change", name=path, task=call.task, certainty="possible",
                     why=f"which {'access list' if short == 'acl' else short} it has", paths=(path,), detail=short)  # fmt: skip
     return _done((effect,))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aisafe.effects.api import Call
 from aisafe.effects.attributes import fresh
+from aisafe.effects.outlines import edited_outline
 from aisafe.effects.predicted import PredictedHost
 from aisafe.model import Effect, Unknown
 
@@ -37,12 +38,20 @@ def edited(
     """
     before = text_of(host, path)
     if isinstance(before, Unknown):
-        return host.files.disturb(call, path, before.why)
+        return edited_outline(
+            host.files, call, host.file(path, follow=True), before.why, lambda known: _redrawn(known, edit)
+        )
     after = edit(before)
     new = host.file(path, follow=True).exists is False
     if after is None or (after == before and not new):
         return ()
     return written(call, host, path, after, mode=mode, detail=detail)
+
+
+def _redrawn(outline: bytes, edit: Callable[[str], str | None]) -> bytes:
+    before = outline.decode("utf-8", "surrogateescape")
+    after = edit(before)
+    return (before if after is None else after).encode("utf-8", "surrogateescape")
 
 
 def written(

@@ -23,6 +23,8 @@ class PredictedFile:
     they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
     (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
     ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host.
+    ``outline``: of a file that a package of the run brings, while its content is Unknown, the lines that decide where
+    its program listens (:mod:`aisafe.knowledge.packaged`), with the edits of tasks.
     """
 
     path: str
@@ -40,6 +42,7 @@ class PredictedFile:
     by_run: bool = False
     fresh: bool = False
     task: TaskRef | None = None
+    outline: bytes | None = None
 
     @property
     def exists(self) -> bool | None:
@@ -137,6 +140,7 @@ class FileTree:
             content=kept.content if content is None else content,
             size=kept.size if content is None else len(content) if isinstance(content, bytes) else None,
             mtime=kept.mtime if content is None else None,
+            outline=kept.outline if content is None else None,
             mode=kept.mode if mode is None else mode,
             owner=kept.owner if owner is None else owner,
             group=kept.group if group is None else group,
@@ -190,6 +194,13 @@ class FileTree:
         before = self.get(path)
         return self._become(call, before, PredictedFile(path=before.path, kind="absent"), "")
 
+    def lay(self, brought: PredictedFile) -> None:
+        """``brought`` where nothing is yet, by no task: what a package unpacks, which is no effect of its own."""
+        place = self._place(brought.path)
+        if self._get(place).kind == "absent":
+            self.stamp += 1
+            self._now[place] = replace(brought, path=place)
+
     def disturb(self, call: Call, path: str, why: str) -> tuple[Effect, ...]:
         """Something at ``path`` that cannot be foreseen, such as what a command or an archive leaves there."""
         before = self.get(path)
@@ -197,12 +208,32 @@ class FileTree:
         self.stamp += 1
         self._now[place] = replace(
             before, path=place, content=Unknown(why), certainty="possible", reason=why, by_run=True,
-            task=call.task,
+            task=call.task, outline=None,
         )  # fmt: skip
         action: Action = "create" if before.kind == "absent" else "change"
         return (
             Effect(kind="file", action=action, name=path, task=call.task, certainty="possible", why=why, paths=(path,)),
         )
+
+    def redraw(self, call: Call, path: str, outline: bytes, *, sure: bool) -> tuple[Effect, ...]:
+        """Another outline of the file at ``path``; ``sure``: that certainly changes the file."""
+        before = self.get(path)
+        why = before.content.why if isinstance(before.content, Unknown) and not sure else ""
+        self.stamp += 1
+        self._now[before.path] = replace(before, outline=outline, by_run=True, task=call.task)
+        certainty: Certainty = "certain" if sure else "possible"
+        return (
+            Effect(
+                kind="file", action="change", name=path, task=call.task, certainty=certainty, why=why, paths=(path,)
+            ),
+        )
+
+    def unsettle_mode(self, call: Call, path: str) -> None:
+        """The mode at ``path`` is not known from now on: with an access list, its mask is shown as the group's bits (acl(5))."""
+        before = self.get(path, follow=True)
+        if before.kind in ("file", "directory"):
+            self.stamp += 1
+            self._now[before.path] = replace(before, mode=None, by_run=True, task=call.task)
 
     def all_changed(self) -> Mapping[str, PredictedFile]:
         """Every path that the run made, changed or removed, as it is now."""
@@ -318,6 +349,8 @@ def _difference(before: PredictedFile, wanted: PredictedFile) -> tuple[Literal["
     if wanted.kind == "file" and before.content != wanted.content:
         if isinstance(before.content, bytes) and isinstance(wanted.content, bytes):
             differing.insert(0, "content")
+        elif isinstance(wanted.content, bytes) and before.outline is not None:
+            differing.insert(0, "content")  # a package's own text is none that a task writes whole
         elif isinstance(wanted.content, bytes) and before.size is not None and before.size != wanted.size:
             differing.insert(0, "size")
         elif not differing:

@@ -13,6 +13,7 @@ from aisafe.effects.copying import validated
 from aisafe.effects.files import directory
 from aisafe.effects.filetree import PredictedFile
 from aisafe.effects.ini import Option, with_option
+from aisafe.effects.outlines import edited_outline
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.effects.text import Block, Line, Replacement, replaced, with_block, with_line, without_line
@@ -48,7 +49,7 @@ def _edit(
             effects += _above(call, host, path)
             effects += write(call, host, args, path, unknown)
         else:
-            effects += host.files.disturb(call, path, unknown.why)
+            effects += _outlined(call, host, args, found, unknown.why, asked=asked, edit=edit)
         return Result(effects=effects, changed=changed_by(effects))
     before = found.content if isinstance(found.content, bytes) else None
     try:
@@ -64,6 +65,30 @@ def _edit(
     return Result(
         effects=effects, changed=changed_by(effects) if not changed or before is None else True, values=values
     )
+
+
+def _outlined(
+    call: Call,
+    host: PredictedHost,
+    args: Arguments,
+    found: PredictedFile,
+    why: str,
+    *,
+    asked: tuple[str, ...],
+    edit: Callable[[bytes | None], Edited],
+) -> tuple[Effect, ...]:
+    """The edit of a file of which at most the outline is known; one that is put beside an unknown line is not told."""
+
+    def redrawn(outline: bytes) -> bytes | None:
+        if args.unknown(*asked) is not None:
+            return None
+        anchors = [args.text(name) for name in ("insertafter", "insertbefore", "after", "before")]
+        if any(anchor and anchor not in ("BOF", "EOF") and not re.search(anchor.encode(), outline, re.MULTILINE)
+               for anchor in anchors):  # fmt: skip
+            return None
+        return edit(outline)[0]
+
+    return edited_outline(host.files, call, found, why, redrawn)
 
 
 def _unreadable(found: PredictedFile) -> Unknown | None:

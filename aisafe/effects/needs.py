@@ -12,6 +12,7 @@ from aisafe.formats.commandline import executed
 from aisafe.formats.unitfile import expand_variables
 from aisafe.formats.upstreams import upstreams
 from aisafe.knowledge.data import data_directories, flags_of
+from aisafe.knowledge.packages import is_umbrella
 from aisafe.model import Container, Directory, Effect, Holder, Need, Service, Socket, Unit
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def needs_of(host: PredictedHost, effects: Iterable[Effect], services: Iterable[
 def _of_unit(unit: Unit, ended: set[tuple[str, str]], gone: list[str]) -> Iterator[Need]:
     me = Holder(kind="unit", name=unit.name)
     for name in unit.requires:
-        if ("unit", name) in ended:
+        if ("unit", name) in ended and not is_umbrella(name):
             yield Need(who=me, kind="unit", name=name, why=f"{unit.name} has Requires=, BindsTo= or PartOf={name}")
     paths = {command[0]: "ExecStart=" for command in unit.commands if command and command[0].startswith("/")}
     paths |= {path: "EnvironmentFile=" for path in unit.environment_files if path.startswith("/")}

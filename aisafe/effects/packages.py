@@ -12,7 +12,7 @@ from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
-from aisafe.knowledge.packages import starts
+from aisafe.knowledge.packages import meant, starts
 from aisafe.model import Action, Certainty, Effect
 
 LISTS = "/var/lib/apt/lists"
@@ -69,7 +69,10 @@ def install(
 
 def _fresh(call: Call, host: PredictedHost, name: str, *, why: str = "", detail: str = "") -> tuple[Effect, ...]:
     certainty: Certainty = "possible" if why else "certain"
-    started = _started(call, host, name) if certainty == "certain" else ()
+    content = meant(name, host.state.os)
+    if certainty == "certain":
+        host.package_unpacked(call, content)
+    started = _started(call, host, content) if certainty == "certain" else ()
     host.packages[name] = ""
     return (package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
 
@@ -105,7 +108,7 @@ def remove(call: Call, host: PredictedHost, name: str, *, purge: bool = False) -
             return (package_effect(call, "remove", name, certainty="possible", why=why),)
         left = purge and host.file(f"/var/lib/dpkg/info/{name}.list").exists is not False
         return (package_effect(call, "remove", name, detail="configuration left from before"),) if left else ()
-    stopped = host.package_removed(call, name)
+    stopped = host.package_removed(call, name) if meant(name, host.state.os) == name else ()
     for known in (name, name.partition(":")[0]):
         host.packages.pop(known, None)
     return (*stopped, package_effect(call, "remove", name, detail="with its configuration" if purge else ""))

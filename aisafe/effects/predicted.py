@@ -14,9 +14,11 @@ from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.firewall import FirewallStore
 from aisafe.effects.manifests import written
 from aisafe.effects.needs import directories_of, needs_of
+from aisafe.effects.outlines import unpack
 from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
+from aisafe.knowledge.packaged import brought_by
 from aisafe.model import (
     BlindSpot,
     Certainty,
@@ -122,6 +124,12 @@ class PredictedHost:
         Changes the units only; the effect on the package itself is the caller's.
         """
         return self.units.brought_by(call, name, debian=self._debian())
+
+    def package_unpacked(self, call: Call, name: str) -> None:
+        """The configuration that a freshly installed package brings is there from now on, as far as it is known (Debian)."""
+        known = brought_by(name) if self._debian() else None
+        if known is not None:
+            unpack(self.files, call, known)
 
     def package_removed(self, call: Call, name: str) -> tuple[Effect, ...]:
         """What the removal of a package does to its units: stop and forget them."""

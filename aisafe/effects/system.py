@@ -8,6 +8,7 @@ import re
 from aisafe.effects.api import Call, Result
 from aisafe.effects.arguments import Arguments, BadArgument, as_text
 from aisafe.effects.attributes import fresh, home, remote_path, understood
+from aisafe.effects.edits import text_of, written
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.effects.programs_host import reboot
@@ -72,7 +73,26 @@ def known_hosts(call: Call, host: PredictedHost, args: Arguments) -> Result:
             return Result(changed=False)
     if not present and host.file(path, follow=True).exists is False:
         return Result(changed=False)
+    name, before = args.text("name", "host"), text_of(host, path)
+    if (
+        present
+        and key
+        and name
+        and isinstance(before, str)
+        and not args.flag("hash_host")
+        and _unmentioned(before, name)
+    ):
+        effects = written(call, host, path, before + key.removesuffix("\n") + "\n")
+        return Result(effects=effects, changed=True)
     return Result(effects=host.files.disturb(call, path, "the keys in it"), changed=None)
+
+
+def _unmentioned(text: str, name: str) -> bool:
+    """Whether no line of a known_hosts file can be about ``name`` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+    names = [
+        word for line in text.splitlines() for word in " ".join(line.split()[:2]).replace(",", " ").lower().split()
+    ]
+    return not any(word == name.lower() or word.startswith("|") or set("*?@[") & set(word) for word in names)
 
 
 @understood("ansible.builtin.tempfile", kind="file", action="create")

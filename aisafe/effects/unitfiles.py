@@ -11,6 +11,7 @@ from aisafe.effects.quadlets import Quadlet, Quadlets
 from aisafe.effects.unitload import load
 from aisafe.formats import quadlet, unitfile
 from aisafe.formats.unitfile import SEARCH_PATH, UnitFile
+from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package, by_unit
 from aisafe.model import Certainty, HostState, TaskRef, Unit, Unknown
 
@@ -161,7 +162,20 @@ class UnitFiles:
         binaries = program.binaries if program and name.endswith(".service") else ()
         instance = name.removesuffix(".service").partition("@")[2]
         commands = ((f"/usr/sbin/{binaries[0]}", *((instance,) if instance else ())),) if binaries else ()
-        return Definition(unit=Unit(name=name, commands=commands, unit_file_state="enabled"))
+        if self._is_umbrella(name):
+            return Definition(
+                unit=Unit(name=name, commands=(("/bin/true",),), type="oneshot", unit_file_state="enabled")
+            )
+        known = starts(self._brought[name])
+        return Definition(
+            unit=Unit(
+                name=name, commands=commands, unit_file_state="enabled", requires=known.umbrellas if known else ()
+            )
+        )
+
+    def _is_umbrella(self, name: str) -> bool:
+        known = starts(self._brought.get(name, ""))
+        return known is not None and name in known.umbrellas
 
     def _read(self, name: str, live: Unit | None) -> Definition:
         fragment = self._fragment(name)
@@ -285,7 +299,7 @@ class UnitFiles:
 
     def remains(self, name: str) -> bool:
         """RemainAfterExit= of a oneshot service."""
-        return self.sections(name).flag("Service", "RemainAfterExit")
+        return self._is_umbrella(name) or self.sections(name).flag("Service", "RemainAfterExit")
 
     def sections(self, name: str) -> UnitFile:
         """The unit's file and its drop-ins as they lie on the disk, merged; empty where there is none."""

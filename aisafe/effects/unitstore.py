@@ -17,7 +17,7 @@ from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name
-from aisafe.knowledge.packages import starts
+from aisafe.knowledge.packages import is_umbrella, starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
 
@@ -74,6 +74,7 @@ class UnitStore:
         self._files = files
         self._definitions = UnitFiles(state, files)
         self._now: dict[str, _Now] = {}
+        self._outlined: set[str] = set()
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
 
@@ -122,7 +123,9 @@ class UnitStore:
         return self._begin(call, there, "start", sure=sure, why=why)
 
     def restart(self, call: Call, name: str) -> tuple[Effect, ...]:
-        return self._begin(call, self.get(name), "restart", sure=True, why="")
+        there = self.get(name)
+        effects = self._begin(call, there, "restart", sure=True, why="")
+        return (*effects, *self._followers(call, there.unit.name, "restart"))
 
     def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)
@@ -133,12 +136,30 @@ class UnitStore:
         starters = [other for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active]
         self._become(call, unit.name, active=False)
         return (
+            *(self._followers(call, unit.name, "stop") if is_umbrella(unit.name) else ()),
             self._effect(
                 call, "stop", unit.name, sure=sure, why=there.why or self._blind() or "whether it runs",
                 frees=self._holders(unit),
                 detail=f"{', '.join(starters)} stays active and starts it again" if starters else "",
             ),
         )  # fmt: skip
+
+    def _followers(self, call: Call, name: str, action: Literal["stop", "restart"]) -> tuple[Effect, ...]:
+        """What stops with a unit, and is started again with it: Requires=, BindsTo=, PartOf= (systemd.unit(5)).
+
+        A stop is followed only where a unit stands for others; elsewhere it cuts them off, which dependency-cut tells.
+        """
+        known = (*self._state.units, *self._definitions.defined_by_run())
+        names = dict.fromkeys(each for each in known if each != name and name in self._current(each).unit.requires)
+        effects: list[Effect] = []
+        for there in map(self.get, names):
+            if there.unit.active and action == "stop":
+                effects += self.stop(call, there.unit.name)
+            elif there.unit.active:
+                sure = there.certainty == "certain"
+                effects += self._begin(call, there, "restart", sure=sure, why=there.why)
+                effects += self._followers(call, there.unit.name, "restart")
+        return tuple(effects)
 
     def reload(self, call: Call, name: str) -> tuple[Effect, ...]:
         """A reload reads the program's configuration again; it takes new sockets only when that was changed."""
@@ -206,7 +227,7 @@ class UnitStore:
         self._become(call, name, active=True if start else None, file_state="enabled", listening=found)
         yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
         if found is not None:
-            detail = f"by the package {package}; {'; '.join(found.evidence) or found.why}"
+            detail = "; ".join(filter(None, (f"by the package {package}", *found.evidence, found.why)))
             yield self._effect(call, "start", name, sure=True, why="", listening=found, detail=detail)
 
     def taken_with(self, call: Call, package: str) -> tuple[Effect, ...]:
@@ -287,7 +308,15 @@ class UnitStore:
         found = sockets.of_unit(unit, read=read, engine=engine, held_by_sockets=passed)
         if any(socket.address == LOOPBACK6 for socket in found.sockets) and not engine.ipv6():
             found = replace(found, sockets=tuple(item for item in found.sockets if item.address != LOOPBACK6))
+        if self._outlined:
+            found = replace(found, evidence=tuple(map(self._located, found.evidence)))
         return found  # a host without ::1 cannot bind it, and servers go on with the rest
+
+    def _located(self, evidence: str) -> str:
+        """``evidence`` without the number of a line, where only an outline of the file is known."""
+        return re.sub(
+            r"(/\S+?):\d+(?=\s|$)", lambda found: found[1] if found[1] in self._outlined else found[0], evidence
+        )
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -307,7 +336,11 @@ class UnitStore:
         found = self._files.get(path, follow=True)
         if found.kind in ("absent", "directory", "other"):
             return None if found.certainty == "certain" else False
-        return found.text if found.text is not None and found.certainty == "certain" else False
+        text = found.text
+        if found.outline is not None:
+            self._outlined.add(path)
+            text = found.outline.decode("utf-8", "replace")
+        return text if text is not None and found.certainty == "certain" else False
 
     def _names(self, directory: str) -> tuple[str, ...] | None:
         return None if self._files.get(directory, follow=True).kind == "unseen" else self._files.entries(directory)

@@ -258,10 +258,6 @@ def _configured(
     named += meant
     if not named and in_container:
         return [], ""  # what the image brings is its default
-    told = [read.text(path) or "" for path in config.paths]
-    for folder in () if named or any(folder in text for text in told for folder in config.beside) else config.beside:
-        if more := [name for name in read.names(folder) or () if name != "README"]:
-            return [], f"{folder}/{more[0]} is not read"
     paths = named[-1:] or config.paths
     if not paths and not config.flag:
         return [], "its configuration is not in one known place"
@@ -271,6 +267,8 @@ def _configured(
         files = _files(path, read)
         if files is None:
             return [], f"{path} could not be read"
+        if config.adds and not named and (files or path == paths[-1]):
+            files = [(name, _added(text, config.adds)) for name, text in files or [(path, "")]]
         found: list[tuple[Setting, str, str]] = []
         why = ""
         for name, text in files:
@@ -282,6 +280,12 @@ def _configured(
         if files:
             return found, why
     return [], f"{named[-1]} is not there" if named and not meant else ""  # a package not yet there: its defaults
+
+
+def _added(text: str, adds: str) -> str:
+    """``text`` with what the start script adds, unless it has a setting of that name itself."""
+    name = adds.partition("=")[0]
+    return text if re.search(rf"(?m)^\s*{re.escape(name)}\b", text) else f"{text}\n{adds}\n"
 
 
 def _files(path: str, read: Reader) -> list[tuple[str, str]] | None:

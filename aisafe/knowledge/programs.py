@@ -35,7 +35,7 @@ class Config:
     """A configuration file that may move sockets. ``paths``: where it is by default, the first that exists counts.
 
     ``flag``: the option that names another; ``argument``: the first bare argument does. ``style``: how to read it.
-    ``beside``: directories with more of it, which are not read: what is in them makes the answer unsure.
+    ``adds``: what the distributions' own start script adds to it, in the words of the file.
     ``derived``: pattern of a word of the command -> the path of the file that it means.
     """
 
@@ -44,7 +44,7 @@ class Config:
     flag: str = ""
     argument: bool = False
     section: str = ""
-    beside: tuple[str, ...] = ()
+    adds: str = ""
     keys: Mapping[str, tuple[Setting, ...]]
     derived: Mapping[str, str] = field(default_factory=dict)
 
@@ -164,7 +164,7 @@ def _config(name: str, data: Mapping[str, Any]) -> Config:
     return Config(
         paths=tuple(data.get("paths", ())), style=cast("Style", data["style"]), flag=data.get("flag", ""),
         argument=data.get("argument", False), section=data.get("section", ""), keys=_table(data.get("keys")),
-        beside=tuple(data.get("beside", ())),
+        adds=data.get("adds", ""),
         derived=data.get("derived", {}),
     )  # fmt: skip
 

@@ -62,6 +62,11 @@ def test_known_hosts() -> None:
     host = predicted({"/root/.ssh/known_hosts": b"h ssh-ed25519 AAAA\n"})
     assert run(host, "known_hosts", {"name": "h", "key": "h ssh-ed25519 AAAA"}).changed is False
     assert run(host, "known_hosts", {"name": "h", "key": "h ssh-ed25519 BBBB"}).changed is None
+    host = predicted({"/root/.ssh/known_hosts": b"h ssh-ed25519 AAAA\n"})
+    assert run(host, "known_hosts", {"name": "i", "key": "i ssh-ed25519 CCCC"}).changed is True
+    assert host.file("/root/.ssh/known_hosts").content == b"h ssh-ed25519 AAAA\ni ssh-ed25519 CCCC\n"
+    hashed = predicted({"/root/.ssh/known_hosts": b"|1|abc=|def= ssh-ed25519 AAAA\n"})
+    assert run(hashed, "known_hosts", {"name": "i", "key": "i ssh-ed25519 CCCC"}).changed is None
 
 
 def test_apt_repository() -> None:
@@ -97,3 +102,25 @@ def test_deb822_repository() -> None:
         "Suites: bookworm\nTypes: deb\nURIs: https://download.docker.com/linux/debian\n"
     )
     assert run(host, "deb822_repository", args).changed is False
+
+
+def test_deb822_repository_fails_where_its_library_is_certainly_not_there() -> None:
+    args = {"name": "x", "types": ["deb"], "uris": ["file:/srv"], "suites": ["./"]}
+    facts = {"python": {"executable": "/usr/bin/python3"}}
+    assert "python3-debian" in run(predicted(packages={"apt": "1"}), "deb822_repository", args, facts=facts).failed
+    for there in (
+        run(predicted(packages={"python3-debian": "1"}), "deb822_repository", args, facts=facts),
+        run(predicted(packages={"apt": "1"}), "deb822_repository", args, facts={"python": {"executable": "/opt/python3"}}),
+        run(predicted(), "deb822_repository", args, facts=facts),
+        run(predicted(packages={"apt": "1"}), "deb822_repository", {**args, "install_python_debian": True}, facts=facts),
+        run(predicted({"/usr/local/lib/python3.11/dist-packages/debian/x": b""}, packages={"apt": "1"}),
+            "deb822_repository", args, facts=facts),
+    ):  # fmt: skip
+        assert not there.failed
+
+
+def test_an_access_list_leaves_the_mode_open() -> None:
+    host = predicted()
+    result = run(host, "ansible.posix.acl", {"path": "/srv", "entity": "deploy", "etype": "user", "permissions": "rwx"})
+    assert result.changed is None
+    assert host.file("/srv").mode is None

@@ -19,7 +19,7 @@ from tests.effects.living import (
     port,
     service,
 )
-from tests.effects.scenes import TASK, Call, directory, run
+from tests.effects.scenes import TASK, Call, directory, predicted, run
 
 AGENT = "/etc/systemd/system/agent.service"
 TEXT = (
@@ -328,3 +328,34 @@ def test_no_value_of_a_hidden_task_is_told() -> None:
     result = run(host, "systemd", {"name": "agent", "state": "started"}, no_log=True)
     assert "hunter2" not in str(result)
     assert "hunter2" not in str(forecast(host).services)
+
+
+def _enabled(name: str, *requires: str, active: bool = True) -> Unit:
+    return Unit(name=name, active_state="active" if active else "inactive", unit_file_state="enabled",
+                commands=((f"/usr/bin/{name}",),), requires=requires)  # fmt: skip
+
+
+def test_what_requires_a_unit_restarts_with_it() -> None:
+    units = (_enabled("a.service"), _enabled("b.service", "a.service"), _enabled("c.service", "b.service"),
+             _enabled("d.service", "a.service", active=False))  # fmt: skip
+    host = predicted(units={each.name: each for each in units})
+    restarted = run(host, "systemd", {"name": "a", "state": "restarted"})
+    assert [f"{one.action} {one.name}" for one in restarted.effects] == [
+        "restart a.service", "restart b.service", "restart c.service",
+    ]  # fmt: skip
+    stopped = run(host, "systemd", {"name": "a", "state": "stopped"})
+    assert [f"{one.action} {one.name}" for one in stopped.effects] == [
+        "stop a.service"
+    ]  # dependency-cut tells the rest
+    assert {need.name for need in forecast(host).needs} == {"a.service", "b.service"}
+
+
+def test_what_a_unit_stands_for_stops_with_it() -> None:
+    units = (_enabled("postgresql.service"), _enabled("postgresql@15-main.service", "postgresql.service"))
+    host = predicted(units={each.name: each for each in units})
+    stopped = run(host, "systemd", {"name": "postgresql", "state": "stopped"})
+    assert [f"{one.action} {one.name}" for one in stopped.effects] == [
+        "stop postgresql@15-main.service", "stop postgresql.service",
+    ]  # fmt: skip
+    assert not host.unit("postgresql@15-main").unit.active
+    assert forecast(host).needs == ()

@@ -8,6 +8,7 @@ wrong. What was said to be certain and did not happen is listed by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -52,12 +53,14 @@ def compare(before: Facts, told: Mapping[str, Any], after: Facts, brought: Broug
     forecast = told["forecast"]["hosts"][host]
     contents = told["contents"].get(host, {})
     tallies = {kind: Tally() for kind in KINDS}
-    _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"])
+    mounted = tuple(f"{place}/" for place in set(after.get("mount", ())) - set(before.get("mount", ())))
+    _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"], mounted)
     _units(tallies["unit"], before["unit"], after["unit"], forecast)
     _sockets(tallies["socket"], before["socket"], after["socket"], forecast)
     _packages(tallies["package"], before, after, _last(forecast, "package"))
     for kind in ("container", "image", "network", "volume", "user", "group"):
-        _things(tallies[kind], before[kind], after[kind], brought, _last(forecast, kind))
+        units = _of_units(forecast) if kind == "container" else frozenset()
+        _things(tallies[kind], before[kind], after[kind], brought, _last(forecast, kind), units)
     return tallies
 
 
@@ -78,6 +81,7 @@ def _files(
     brought: Brought,
     contents: Mapping[str, Any],
     effects: list[dict[str, Any]],
+    mounted: tuple[str, ...],
 ) -> None:
     tally, named = tallies["file"], _named(effects)
     removed = {effect["name"] for effect in effects if effect["kind"] == "file" and effect["action"] == "remove"}
@@ -85,7 +89,7 @@ def _files(
     said = {
         path: file
         for path, file in contents.items()
-        if path in named and not BOOKKEEPING.match(path) and path.startswith(tuple(f"{root}/" for root in ROOTS))
+        if path in named and not BOOKKEEPING.match(path) and f"{path}/".startswith(tuple(f"{root}/" for root in ROOTS))
     }
     for path, file in sorted(said.items()):
         certain = file["certainty"] == named[path] == "certain"
@@ -111,7 +115,7 @@ def _files(
         backup = any(fnmatch(path, name) for name in patterns)  # its name holds the time
         if backup or (path not in after and path.startswith(below)):  # or it went with the directory above it
             tally.hit(happened=True)
-        elif not brought.explains(path):
+        elif not brought.explains(path) and not any(path.startswith(place) for place in mounted):
             tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
 
 
@@ -275,12 +279,23 @@ def _packages(tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapp
         tally.miss(f"{name} ({'gone' if name in gone else 'come'})")
 
 
+def _of_units(forecast: Mapping[str, Any]) -> frozenset[str]:
+    """Containers that a unit of the forecast runs: a party with their unit, and told in its start."""
+    begun = [
+        effect
+        for effect in forecast["effects"]
+        if effect["kind"] == "unit" and effect["action"] in ("start", "restart")
+    ]
+    return frozenset(name for effect in begun for name in re.findall(r"container (\S+) that", effect.get("detail", "")))
+
+
 def _things(
     tally: Tally,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     brought: Brought,
     said: Mapping[str, Mapping[str, Any]],
+    with_units: frozenset[str],
 ) -> None:
     """Containers, images, networks, volumes, users and groups, by name: come, gone, or changed."""
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
@@ -301,5 +316,8 @@ def _things(
             tally.err(f"{name}: said {effect['action']}, is {'there' if there else 'absent'}", certain=certain)
     for name in sorted(changed - set(said)):
         if name not in before and brought.explains(name):
+            continue
+        if name in with_units and name in after:
+            tally.hit(happened=True)
             continue
         tally.miss(f"{name} ({'gone' if name not in after else 'come' if name not in before else 'changed'})")

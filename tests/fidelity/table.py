@@ -72,7 +72,8 @@ def shortcomings(play: Play, outcome: Outcome) -> list[str]:
     again = outcome.again
     if again.get("trouble"):
         lines.append(f"second run: {again['trouble']}")
-    lines += [f"second run blocked: {text}" for text in again.get("blocked_by", ())]
+    if not again.get("exit_code"):
+        lines += [f"second run blocked: {text}" for text in again.get("blocked_by", ())]
     if again and "trouble" not in again and not _as_it_went(again):
         lines += _some("second run, said and not so:", again["certain"])
         lines += _some("second run, not said:", [] if again["certain"] else again["changed_tasks"] or ["changes"])
@@ -80,7 +81,9 @@ def shortcomings(play: Play, outcome: Outcome) -> list[str]:
 
 
 def _as_it_went(again: Mapping[str, Any]) -> bool:
-    """Whether the second run changed something where that was said, and nothing where nothing was said."""
+    """Whether the second run changed something where that was said, nothing where nothing was said, or failed as it was said."""
+    if again["exit_code"] and again["blocked_by"]:
+        return True
     if not again["changed"]:
         return not again["certain"]
     return bool(again["certain"] or again["unsure"])

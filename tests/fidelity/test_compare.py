@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.fidelity.compare import Tally, compare
-from tests.fidelity.run import Outcome, catalogue, sources
-from tests.fidelity.table import table
-from tests.fidelity.truth import Brought
+from tests.fidelity.run import HERE, Outcome, _in_memory, catalogue, sources
+from tests.fidelity.table import shortcomings, table
+from tests.fidelity.truth import Brought, packages_of, same
 
 EMPTY: dict[str, dict[str, Any]] = {
     kind: {}
@@ -164,3 +164,49 @@ def test_the_catalogue_is_whole() -> None:
     for play in plays:
         assert (HERE / "plays" / play.playbook).is_file(), play.name
         assert all(source in sources() for source in play.source), play.name
+
+
+def test_what_a_mount_shows_is_not_made_by_the_run() -> None:
+    after = facts(file={"/srv/logs/a": entry("1"), "/srv/other": entry("1")}, mount={"/srv/logs": None})
+    assert run(facts(), told(), after)["file"].missed == ["/srv/other (made)"]
+
+
+def test_a_container_counts_as_said_in_the_start_of_its_unit() -> None:
+    start = {**effect("unit", "start", "web.service"), "detail": "published by container web that web.service runs"}
+    found = run(facts(), told((start,)), facts(container={"web": {"running": True}, "other": {"running": True}}))
+    assert (found["container"].found, found["container"].missed) == (1, ["other (come)"])
+
+
+def test_what_packages_bring_alone_is_the_same_in_all_but_the_data_of_services() -> None:
+    assert same(entry("1"), entry("1"), "/etc/a")
+    assert not same(entry("1"), entry("2"), "/etc/a")
+    assert not same(entry("1", "600"), entry("1"), "/etc/a")
+    assert same(entry("1"), entry("2"), "/var/lib/redis/dump.rdb")
+
+
+def test_a_second_run_that_fails_as_it_was_blocked_is_no_shortcoming() -> None:
+    again = {"blocked_by": ["x"], "certain": ["y"], "unsure": 0, "changed": 0, "changed_tasks": [], "exit_code": 2}
+    play = catalogue()[0]
+    assert shortcomings(play, Outcome(play.name, again=again)) == []
+    went_on = Outcome(play.name, again={**again, "exit_code": 0})
+    assert shortcomings(play, went_on) == ["second run blocked: x", "second run, said and not so: y"]
+
+
+def test_tasks_that_change_only_the_memory_of_ansible() -> None:
+    assert _in_memory(HERE / "plays" / "rolling.yml") == {"By fact"}
+
+
+def test_a_package_that_is_held_is_installed() -> None:
+    listed = "a\t1.0\tii \nb\t2.0\thi \nc\t3.0\trc \n"
+    assert packages_of(listed) == {"a": "1.0", "b": "2.0 hold"}
+
+
+def test_a_directory_at_the_top_counts() -> None:
+    root = {"type": "d", "sha256": None, "mode": "755", "owner": "root:root", "target": None, "stamp": None}
+    final_root = {**final(None), "type": "d", "mode": None}
+    found = run(
+        facts(file={"/srv": root}),
+        told((effect("file", "change", "/srv", "possible"),), {"/srv": final_root}),
+        facts(file={"/srv": {**root, "mode": "775"}}),
+    )
+    assert (found["file"].found, found["file"].missed) == (1, [])

@@ -10,6 +10,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from tests.testbed import Host
@@ -44,6 +45,7 @@ section owned; cd /var/lib/dpkg/info && awk '{print FILENAME "\t" $0}' *.list ||
 section manual; apt-mark showmanual || exit 1
 section users; getent passwd || exit 1
 section groups; getent group || exit 1
+section mounts; cut -d' ' -f5 /proc/self/mountinfo || exit 1
 """
 OWNED_SCRIPT = r"""
 section() { printf '\036%s\n' "$1"; }
@@ -82,6 +84,9 @@ CRONTABS = "/var/spool/cron/crontabs/"
 HEADERLESS = r"""sed '1,3{/^# \(DO NOT EDIT\|(\)/d}' "$1" | sha256sum"""
 """crontab(1) puts three lines with the time of day in front, and does not list them."""
 
+DATA = "/var/"
+"""Below it services keep data (hier(7)); elsewhere a file is the package's only with the package's content."""
+
 SETTLED = 2.5
 """Seconds without a change of the listening sockets after which a host is taken to have settled."""
 PATIENCE = 40.0
@@ -95,11 +100,7 @@ def look(host: Host, *, without: Sequence[str] = (), since: Facts | None = None)
     """
     told = sections(host.container, STATE_SCRIPT)
     users, groups = _lines(told["users"]), _lines(told["groups"])
-    packages = {
-        line.split("\t")[0]: line.split("\t")[1]
-        for line in told["packages"].splitlines()
-        if line.split("\t")[2].startswith("ii")
-    }
+    packages = packages_of(told["packages"])
     manual = set(told["manual"].split())
     docker = _docker(host.container)
     docker.pop("bridges")
@@ -120,6 +121,7 @@ def look(host: Host, *, without: Sequence[str] = (), since: Facts | None = None)
         "user": {name: f"{line} {_groups_of(name, groups)}" for name, line in users.items()},
         "group": {name: line.rpartition(":")[0] for name, line in groups.items()},
         "engine": docker["docker"],
+        "mount": dict.fromkeys(told["mounts"].split()),
     }
 
 
@@ -171,6 +173,14 @@ def units(unit_files: str, shown: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def packages_of(listed: str) -> dict[str, str]:
+    """What is installed, by version; ``hold`` after it where it is held (dpkg-query(1), db:Status-Abbrev: wanted, and is)."""
+    lines = [line.split("\t") for line in listed.splitlines()]
+    return {
+        name: f"{version} hold" if status[0] == "h" else version for name, version, status in lines if status[1] == "i"
+    }
+
+
 def sockets(listed: str) -> dict[str, str]:
     """``tcp 0.0.0.0:80`` -> programs, of ss(8); an address bound to one interface loses its name."""
     found: dict[str, str] = {}
@@ -217,10 +227,12 @@ def settle(host: Host) -> None:
         time.sleep(0.4)
 
 
-def brought(host: Host, before: Facts, after: Facts) -> Brought:
+def brought(host: Host, before: Facts, after: Facts, packages: Mapping[str, Any]) -> Brought:
     """What packages that came or went between two looks explain: their files, and what their scripts name.
 
     A configuration file of a package (dpkg-query(1), Conffiles) counts as the package's while it is as packaged.
+    ``packages``: path -> entry where only these were installed; what is the same there is theirs. What was in a directory
+    of a package that went, and went with it, is the package's too.
     """
     come = sorted(set(after["package"]) - set(before["package"]))
     gone = {name for name in before["package"] if name not in after["package"]}
@@ -228,7 +240,23 @@ def brought(host: Host, before: Facts, after: Facts) -> Brought:
     owned = {**before["owned"], **after["owned"]}
     changed = set(told["changed"].split("\n"))
     paths = {path for path, name in owned.items() if name in {*come, *gone} and path not in changed}
+    paths |= {
+        path for path, entry in packages.items()
+        if path not in before["file"] and path in after["file"] and path not in changed and same(after["file"][path], entry, path)
+    }  # fmt: skip
+    removed = {path for path, name in before["owned"].items() if name in gone and path not in after["file"]}
+    paths |= {path for path in set(before["file"]) - set(after["file"]) if _below(path, removed)}
     scripts = "\n".join(
         text for name, _, text in (part.partition("\n") for part in told["scripts"].split("\x1d")) if name in come
     )
     return Brought(paths=frozenset(paths), scripts=scripts)
+
+
+def same(mine: Mapping[str, Any], theirs: Mapping[str, Any], path: str) -> bool:
+    """Whether two hosts have the same thing at ``path``. Data of services is another at each start (DATA)."""
+    keys = ["type", "mode", "owner", "target"] + ([] if path.startswith(DATA) else ["sha256"])
+    return all(mine[key] == theirs[key] for key in keys)
+
+
+def _below(path: str, directories: set[str]) -> bool:
+    return any(str(above) in directories for above in PurePosixPath(path).parents)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from aisafe.model import Unknown
 from aisafe.simulation import wire, worker
 from aisafe.simulation.scene import Scene
 
@@ -45,7 +46,7 @@ def _files(host: Any) -> dict[str, Any]:
             "mode": None if file.mode is None else f"{file.mode:o}",
             "owner": f"{file.owner}:{file.group}" if file.owner and file.group else None,
             "target": file.target or None,
-            "reason": file.reason,
+            "reason": file.reason or (file.content.why if isinstance(file.content, Unknown) else ""),
         }
         for path, file in host.files.all_changed().items()
     }

@@ -130,8 +130,11 @@ def test_an_include_that_cannot_be_listed_leaves_it_open() -> None:
     assert "sites/*" in found.why
 
 
-def test_configuration_in_a_directory_that_is_not_read_leaves_it_open() -> None:
+def test_what_a_start_script_adds_to_the_configuration_is_read() -> None:
     assert of("mosquitto").known
     assert of("dnsmasq", {"/etc/dnsmasq.d/README": ""}).known
     found = of("dnsmasq", {"/etc/dnsmasq.d/home.conf": "port=5353"})
-    assert (found.known, found.why) == (False, "/etc/dnsmasq.d/home.conf is not read")
+    assert found.known
+    assert {socket.port for socket in found.sockets} == {5353}
+    old = of("dnsmasq", {"/etc/dnsmasq.d/home.conf.dpkg-old": "port=5353"})
+    assert {socket.port for socket in old.sockets} == {53}
