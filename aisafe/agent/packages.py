@@ -1,15 +1,22 @@
-"""Which packages are installed, and in which version."""
+"""Which packages are installed, and in which version; which ones apt could install."""
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
 import subprocess
+import time
+from typing import Any, Iterable
 
+from . import command
 from .failure import AgentFailure
 
 DPKG = "/var/lib/dpkg/status"
+LISTS = "/var/lib/apt/lists"
+NOBODY = "nobody"
+_VERSION = re.compile(r"^ (?:\*\*\*|   ) (\S+)")
 
 
 def packages() -> dict[str, str]:
@@ -41,4 +48,68 @@ def parse_status(text: str) -> dict[str, str]:
         foreign = native and fields.get("Architecture") not in ("all", native.group(1))
         name = fields.get("Package", "")
         found["%s:%s" % (name, fields["Architecture"]) if foreign else name] = fields.get("Version", "")
+    return found
+
+
+def available(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What apt knows of packages by its present lists (apt-cache(8), policy and showpkg).
+
+    ``candidate``: the version that it would install, None for none; ``versions``: all of them; ``providers``: packages
+    that provide the name; ``complete``: every configured source has its list; ``age``: seconds since lists came, None
+    without one. Nothing is written: apt keeps its cache on disk only for root.
+
+    Raises AgentFailure 'no-apt' when apt cannot tell.
+    """
+    wanted = sorted(set(names))
+    try:
+        known = parse_policy(_unprivileged(["apt-cache", "policy", *wanted]))
+        rest = [name for name in wanted if not known.get(name, {}).get("versions")]
+        given = parse_providers(_unprivileged(["apt-cache", "showpkg", *rest])) if rest else {}
+        expected = _unprivileged(["apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages"]).split()
+    except command.CommandFailed as error:
+        raise AgentFailure("no-apt", "apt cannot tell which packages there are: %s" % error) from error
+    lists = [bool(glob.glob(glob.escape(path) + "*")) for path in expected]  # they may be compressed
+    complete, age = bool(lists) and all(lists), time.time() - os.path.getmtime(LISTS) if any(lists) else None
+    nothing: dict[str, Any] = {"candidate": None, "versions": []}
+    return {
+        name: dict(known.get(name, nothing), providers=given.get(name, []), complete=complete, age=age)
+        for name in wanted
+    }
+
+
+def _unprivileged(words: list[str]) -> str:
+    """Run as nobody, so that apt reads its cache where it is fresh and cannot write one."""
+    if os.geteuid() == 0 and command.find("setpriv"):
+        words = ["setpriv", "--reuid", NOBODY, "--clear-groups", *words]
+    return command.run(words, timeout=60)
+
+
+def parse_policy(text: str) -> dict[str, dict[str, Any]]:
+    """The answer of ``apt-cache policy``: name -> candidate and versions."""
+    found: dict[str, dict[str, Any]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line[:1].strip():
+            name = line.rstrip(":")
+            found[name] = {"candidate": None, "versions": []}
+        elif line.startswith("  Candidate: "):
+            version = line.partition(": ")[2].strip()
+            found[name]["candidate"] = None if version == "(none)" else version
+        elif match := _VERSION.match(line):
+            found[name]["versions"].append(match[1])
+    return found
+
+
+def parse_providers(text: str) -> dict[str, list[str]]:
+    """The answer of ``apt-cache showpkg``: name -> the packages that provide it."""
+    found: dict[str, list[str]] = {}
+    name, inside = "", False
+    for line in text.splitlines():
+        if line.startswith("Package: "):
+            name, inside = line.partition(": ")[2], False
+            found[name] = []
+        elif line.startswith("Reverse Provides:"):
+            inside = True
+        elif inside and line.split() and line.split()[0] not in found[name]:
+            found[name].append(line.split()[0])
     return found

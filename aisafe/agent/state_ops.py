@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import json
 import os
 import re
 import shutil
@@ -28,6 +30,8 @@ from .failure import AgentFailure
 from .pending import unfinished
 from .store import boot_id
 
+APT = "apt:"
+"""Begins what is not a path but a question to apt."""
 NEEDED = 256 << 20
 """Bytes that must be free for a snapshot of /etc alone; how much a run needs is worked out when it is armed."""
 
@@ -130,9 +134,23 @@ def _agent_checks(blind: list[dict[str, Any]], room: list[dict[str, Any]]) -> di
 
 
 def read(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, Any]:
-    """``paths``: each as a LiveFile, contents up to ``limit`` bytes."""
-    limit = int(args.get("limit") or files.LIMIT)
-    return {"files": [files.look(path, limit) for path in args.get("paths") or ()]}
+    """``paths``: each as a LiveFile, contents up to ``limit`` bytes; ``apt:NAME`` is what apt knows of that package."""
+    limit, paths = int(args.get("limit") or files.LIMIT), args.get("paths") or ()
+    found = [files.look(path, limit) for path in paths if not path.startswith(APT)]
+    names = [path[len(APT) :] for path in paths if path.startswith(APT)]
+    return {"files": [*found, *(_known_to_apt(names) if names else ())]}
+
+
+def _known_to_apt(names: list[str]) -> list[dict[str, Any]]:
+    try:
+        told = packages.available(names)
+    except AgentFailure as failure:
+        return [{"path": APT + name, "kind": "unseen", "reason": failure.message} for name in names]
+    texts = {name: json.dumps(told[name], sort_keys=True).encode() for name in names}
+    return [
+        {"path": APT + name, "kind": "file", "size": len(text), "content": base64.b64encode(text).decode()}
+        for name, text in texts.items()
+    ]
 
 
 def gather(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, Any]:

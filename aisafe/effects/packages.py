@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from aisafe.effects.api import Call, Result
+from aisafe.effects.aptcache import Known
 from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import PredictedHost
@@ -41,9 +42,12 @@ def blind(host: PredictedHost) -> str:
 
 
 def install(
-    call: Call, host: PredictedHost, spec: str, *, latest: bool = False, detail: str = ""
+    call: Call, host: PredictedHost, spec: str, *, latest: bool = False, detail: str = "", apt: bool = False
 ) -> tuple[Effect, ...]:
-    """Effects of wanting the package ``spec`` (``name``, ``name=version``, ``name>=version``, a pattern) installed."""
+    """Effects of wanting the package ``spec`` (``name``, ``name=version``, ``name>=version``, a pattern) installed.
+
+    ``apt``: by apt, whose lists are asked. Raises BadArgument where they have no such package or version.
+    """
     parsed = _SPEC.match(spec)
     name, compare, version = (parsed["name"], parsed["compare"], parsed["version"]) if parsed else (spec, None, None)
     if set("*?[]!") & set(name):
@@ -52,8 +56,13 @@ def install(
     unseen = blind(host)
     if there is None and unseen:
         return _fresh(call, host, name, why=f"the packages could not be seen: {unseen}", detail=detail)
+    known = host.apt.get(name) if apt and ":" not in name and (there is None or latest) else None
+    if there is None and known is not None:
+        return _from_lists(call, host, name, known, version if compare == "=" else None, detail=detail)
     if there is None:
         return _fresh(call, host, name, detail=f"version {version}" if compare == "=" and version else detail)
+    if latest and known is not None and known.current and known.candidate is not None and there:
+        return _to_candidate(call, host, name, there, known.candidate)
     if latest and not (there == "" and host.packages.get(name) == ""):
         return (package_effect(call, "upgrade", name, certainty="possible", why="whether there is a newer version"),)
     if not version or (compare == "=" and fnmatchcase(there, version) and not set("*?[") & set(version)):
@@ -65,6 +74,34 @@ def install(
         return ()
     why = f"how the installed {there or 'version'} compares with {version}"
     return (package_effect(call, "upgrade", name, certainty="possible", why=why),)
+
+
+def _from_lists(
+    call: Call, host: PredictedHost, name: str, known: Known, version: str | None, *, detail: str
+) -> tuple[Effect, ...]:
+    """A package that is not installed, by what apt's lists say of it."""
+    if known.missing:
+        raise BadArgument(f"No package matching '{name}' is available")
+    if version and known.lacks(version):
+        raise BadArgument(f"no available installation candidate for {name}={version}")
+    if known.versions or not known.providers:
+        brought = version or (known.candidate if known.current else None)
+        return _fresh(call, host, name, detail=f"version {brought}" if brought else detail)
+    if len(known.providers) == 1:
+        return install(call, host, known.providers[0], detail=f"provides {name}", apt=True)
+    if any(installed_version(host, provider) is not None for provider in known.providers):
+        why = "several packages provide it, and one of them is installed"
+    else:
+        why = f"apt chooses among {', '.join(known.providers[:4])}, which provide it"
+    return (package_effect(call, "install", name, certainty="possible", why=why),)
+
+
+def _to_candidate(call: Call, host: PredictedHost, name: str, there: str, candidate: str) -> tuple[Effect, ...]:
+    """The newest version that is to be had, by lists that nothing fetches anew before."""
+    if candidate == there:
+        return ()
+    host.packages[name] = candidate
+    return (package_effect(call, "upgrade", name, detail=f"{there} to {candidate}"),)
 
 
 def _fresh(call: Call, host: PredictedHost, name: str, *, why: str = "", detail: str = "") -> tuple[Effect, ...]:
@@ -123,6 +160,7 @@ def refresh_lists(call: Call, host: PredictedHost, args: Arguments) -> tuple[Eff
         if stamp.mtime is not None and stamp.mtime + valid >= host.state.taken_at.timestamp():
             return ()
         why = "how old the lists are when the task runs"
+    host.apt.fetched()
     return (
         Effect(kind="file", action="change", name=LISTS, task=call.task, certainty="possible", why=why, paths=(LISTS,)),
     )
@@ -165,6 +203,8 @@ def apt_packages(
     call: Call, host: PredictedHost, names: Sequence[str], args: Arguments, *, state: str
 ) -> tuple[Effect, ...]:
     effects: tuple[Effect, ...] = ()
+    if state != "absent":
+        host.apt.prefetch(_asked(host, names, latest=state == "latest"))
     for name in names:
         if name.count("=") > 1:
             raise BadArgument(f"invalid package spec: {name}")
@@ -176,14 +216,21 @@ def apt_packages(
         elif args.flag("only_upgrade") and installed_version(host, name) is None:
             continue
         else:
-            effects += install(call, host, name, latest=state == "latest")
+            effects += install(call, host, name, latest=state == "latest", apt=True)
     if state == "fixed":
         effects += (package_effect(call, "install", "fix-broken", certainty="possible", why="what is broken"),)
     return effects
 
 
+def _asked(host: PredictedHost, specs: Iterable[str], *, latest: bool) -> list[str]:
+    """The names of ``specs`` of which apt's lists decide what becomes of them."""
+    names = [parsed["name"] for spec in specs if (parsed := _SPEC.match(spec)) and not set("*?[]!:") & set(parsed["name"])]
+    return [name for name in names if latest or installed_version(host, name) is None]
+
+
 def _deb(call: Call, host: PredictedHost, deb: str) -> tuple[Effect, ...]:
     """A package file: name and version as its file name has them (deb-version(7)); other names are not understood."""
+    host.apt.foreign(f"{deb} may bring package sources")
     parsed = _DEB.match(posixpath.basename(deb.partition("?")[0]).replace("%2B", "+").replace("%7E", "~"))
     if parsed is None:
         name = posixpath.basename(deb)
