@@ -204,6 +204,14 @@ class FileTree:
             Effect(kind="file", action=action, name=path, task=call.task, certainty="possible", why=why, paths=(path,)),
         )
 
+    def disown(self, directory: str) -> None:
+        """Somebody else sets the owners and modes of what the run made at and below ``directory``; no effect of its own."""
+        below = directory.rstrip("/") + "/"
+        for path, file in [*self._now.items()]:
+            if file.by_run and (path == directory or path.startswith(below)):
+                self._now[path] = replace(file, mode=None, owner=None, group=None)
+                self.stamp += 1
+
     def all_changed(self) -> Mapping[str, PredictedFile]:
         """Every path that the run made, changed or removed, as it is now."""
         if self._changed[0] != self.stamp:

@@ -13,7 +13,9 @@ from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
+from aisafe.effects.unitfiles import own_directory
 from aisafe.knowledge.packages import starts
+from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect
 
 LISTS = "/var/lib/apt/lists"
@@ -106,6 +108,9 @@ def _to_candidate(call: Call, host: PredictedHost, name: str, there: str, candid
 
 def _fresh(call: Call, host: PredictedHost, name: str, *, why: str = "", detail: str = "") -> tuple[Effect, ...]:
     certainty: Certainty = "possible" if why else "certain"
+    for config in program.config if (program := by_package(name)) else ():
+        for path in filter(None, map(own_directory, config.paths)):
+            host.files.disown(path)  # maintainer scripts set owners and modes there
     started = _started(call, host, name) if certainty == "certain" else ()
     host.packages[name] = ""
     return (package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
@@ -122,8 +127,10 @@ def _started(call: Call, host: PredictedHost, name: str) -> tuple[Effect, ...]:
         return () if forbidden else host.package_installed(call, name)
     if not {"debian", "ubuntu"} & set(kin):
         return ()
-    if known.units and not forbidden and (brought := host.package_installed(call, name)):
-        return brought
+    if (known.units or not known.enabled) and not forbidden:
+        brought = host.package_installed(call, name)
+        if brought or not known.units:
+            return brought
     effects: tuple[Effect, ...] = ()
     for unit in (*known.units, *known.enabled):
         effects += host.units.enable(call, unit)
@@ -224,7 +231,9 @@ def apt_packages(
 
 def _asked(host: PredictedHost, specs: Iterable[str], *, latest: bool) -> list[str]:
     """The names of ``specs`` of which apt's lists decide what becomes of them."""
-    names = [parsed["name"] for spec in specs if (parsed := _SPEC.match(spec)) and not set("*?[]!:") & set(parsed["name"])]
+    names = [
+        parsed["name"] for spec in specs if (parsed := _SPEC.match(spec)) and not set("*?[]!:") & set(parsed["name"])
+    ]
     return [name for name in names if latest or installed_version(host, name) is None]
 
 

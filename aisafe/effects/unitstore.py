@@ -19,10 +19,13 @@ from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package
-from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
+from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit, Unknown
+from aisafe.model.unknown import alternatives_of
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
 LOOPBACK6 = IPv6Address("::1")
+ALTERNATIVES = 16
+"""How many renderings of a template are tried, at most."""
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
 
 
@@ -74,6 +77,8 @@ class UnitStore:
         self._files = files
         self._definitions = UnitFiles(state, files)
         self._now: dict[str, _Now] = {}
+        self._open: dict[str, int] | None = None  # files with alternatives that were read, while they are tried out
+        self._choice = 0
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
 
@@ -198,6 +203,10 @@ class UnitStore:
                 continue
             self._definitions.introduce(name, package)
             effects += self._brought(call, name, package, start=name in begun, empty=name in umbrellas)
+        if not effects and program is not None:  # the package has a unit, and leaves it alone
+            for name in map(full_name, program.units[:1]):
+                if self.get(name).found is False:
+                    self._definitions.introduce(name, package, enabled=False)
         return tuple(effects)
 
     def _brought(self, call: Call, name: str, package: str, *, start: bool, empty: bool) -> Iterator[Effect]:
@@ -279,6 +288,28 @@ class UnitStore:
         return Reader(text=self._text, names=self._names)
 
     def _computed(self, unit: Unit, read: Reader) -> Listening:
+        """By its definition and the files it names; where a file has alternatives (a template with a condition that only
+        the run decides), by each of them: what they all say is known."""
+        self._open, self._choice = {}, 0
+        try:
+            found = [self._by_files(unit, read)]
+            while self._choice + 1 < min(max(self._open.values(), default=1), ALTERNATIVES):
+                self._choice += 1
+                found.append(self._by_files(unit, read))
+        finally:
+            opened, self._open = self._open, None
+        if not opened:
+            return found[0]
+        path, count = max(opened.items(), key=lambda item: item[1])
+        together = found[0]
+        for other in found[1:]:
+            together = together.with_others(other)
+        same = all(set(each.sockets) == set(found[0].sockets) for each in found)
+        if same and together.known and count <= ALTERNATIVES:
+            return found[0]
+        return replace(together, known=False, why=together.why or f"{path} is known only in the run")
+
+    def _by_files(self, unit: Unit, read: Reader) -> Listening:
         passed = [
             socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
             for socket in sockets.of_unit(self.get(other).unit).sockets
@@ -307,6 +338,11 @@ class UnitStore:
         found = self._files.get(path, follow=True)
         if found.kind in ("absent", "directory", "other"):
             return None if found.certainty == "certain" else False
+        if self._open is not None and isinstance(found.content, Unknown) and found.certainty == "certain":
+            texts = alternatives_of(found.content)
+            if texts:
+                self._open[path] = max(len(texts), self._open.get(path, 0))
+                return texts[min(self._choice, len(texts) - 1)]
         return found.text if found.text is not None and found.certainty == "certain" else False
 
     def _names(self, directory: str) -> tuple[str, ...] | None:

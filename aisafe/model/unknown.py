@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_ALTERNATIVE = re.compile(r"^⟦alternative \d+ of \d+⟧\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,20 @@ class Unknown:
 
     def __str__(self) -> str:
         return self.partial if self.partial is not None else f"⟦{self.why}⟧"
+
+
+def one_of(texts: Sequence[object], why: str, *, more: bool = False) -> Unknown:
+    """The value is one of ``texts``, or, with ``more``, perhaps another; which one depends on ``why``."""
+    word = "example" if more else "alternative"
+    parts = [f"⟦{word} {index} of {len(texts)}⟧\n{text}" for index, text in enumerate(texts, 1)]
+    return Unknown(why, partial="\n".join(parts))
+
+
+def alternatives_of(value: Unknown) -> list[str]:
+    """The texts that :func:`one_of` was given, as far as they are known to their end; [] for another Unknown."""
+    parts = _ALTERNATIVE.split(value.partial or "")
+    texts = [part.removesuffix("\n") if index < len(parts) - 2 else part for index, part in enumerate(parts[1:])]
+    return texts if texts and not any("⟦" in text for text in texts) else []
 
 
 def is_unknown(value: object) -> bool:

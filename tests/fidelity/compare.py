@@ -8,7 +8,8 @@ wrong. What was said to be certain and did not happen is listed by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
@@ -47,10 +48,18 @@ class Tally:
         (self.wrong_certain if certain else self.wrong).append(what)
 
 
-def compare(before: Facts, told: Mapping[str, Any], after: Facts, brought: Brought, host: str) -> dict[str, Tally]:
-    """One host in one play. ``told``: what `foresee` wrote; ``brought``: what packages explain."""
+def compare(
+    before: Facts, told: Mapping[str, Any], after: Facts, brought: Brought, host: str, *, without: Sequence[str] = ()
+) -> dict[str, Tally]:
+    """One host in one play. ``told``: what `foresee` wrote; ``brought``: what packages explain; ``without``: directories
+    that neither look went into."""
     forecast = told["forecast"]["hosts"][host]
-    contents = told["contents"].get(host, {})
+    left_out = tuple(without)
+    contents = {
+        where: file
+        for path, file in told["contents"].get(host, {}).items()
+        if not (where := merged(path)).startswith(tuple(f"{each}/" for each in left_out)) and where not in left_out
+    }
     tallies = {kind: Tally() for kind in KINDS}
     _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"])
     _units(tallies["unit"], before["unit"], after["unit"], forecast)
@@ -61,11 +70,23 @@ def compare(before: Facts, told: Mapping[str, Any], after: Facts, brought: Broug
     return tallies
 
 
+def merged(path: str) -> str:
+    """Where a path really lies: /lib, /bin and /sbin are links into /usr (Debian, UsrMerge)."""
+    return re.sub(r"^/(lib|bin|sbin)/", r"/usr/\1/", path)
+
+
+def _of_packages(path: str, entry: Mapping[str, Any]) -> bool:
+    """Links that enable a unit (its aliases, systemd.unit(5)), and those of update-alternatives(1)."""
+    target = entry["target"] or ""
+    alias = re.match(r"/etc/systemd/(system|user)/[^/]+$", path) and re.match(r"(/usr)?/lib/systemd/", target)
+    return bool(alias) or target.startswith("/etc/alternatives/")
+
+
 def _named(effects: list[dict[str, Any]]) -> dict[str, str]:
     """Paths that an effect names, and how sure the surest of them is."""
     found: dict[str, str] = {}
     for effect in effects:
-        for path in {effect["name"], *effect["paths"]}:
+        for path in map(merged, {effect["name"], *effect["paths"]}):
             if found.get(path) != "certain":
                 found[path] = effect["certainty"]
     return found
@@ -80,7 +101,7 @@ def _files(
     effects: list[dict[str, Any]],
 ) -> None:
     tally, named = tallies["file"], _named(effects)
-    removed = {effect["name"] for effect in effects if effect["kind"] == "file" and effect["action"] == "remove"}
+    removed = {merged(e["name"]) for e in effects if e["kind"] == "file" and e["action"] == "remove"}
     changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     said = {
         path: file
@@ -111,7 +132,7 @@ def _files(
         backup = any(fnmatch(path, name) for name in patterns)  # its name holds the time
         if backup or (path not in after and path.startswith(below)):  # or it went with the directory above it
             tally.hit(happened=True)
-        elif not brought.explains(path):
+        elif not brought.explains(path) and not _of_packages(path, after.get(path) or before[path]):
             tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
 
 

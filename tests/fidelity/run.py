@@ -25,7 +25,7 @@ from tests.testbed.pool import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
-PREPARE = HERE / "prepare.sh"
+PREPARE, STANDIN = HERE / "prepare.sh", HERE / "standin.py"
 BIN = Path(sys.executable).parent
 ROLES = "AISAFE_FIDELITY_ROLES"
 """Environment variable: a directory with public roles (`OWNER+REPOSITORY/`), see sources.yml; their code is not ours."""
@@ -140,7 +140,7 @@ def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outco
     after = {host.name: look(host, without=play.leaves_out, since=before[host.name]) for host in hosts}
     for host in hosts:
         packaged = brought(host, before[host.name], after[host.name])
-        found = compare(before[host.name], told, after[host.name], packaged, host.name)
+        found = compare(before[host.name], told, after[host.name], packaged, host.name, without=play.leaves_out)
         for kind, tally in found.items():
             outcome.tallies[kind] = _sum(outcome.tallies.get(kind, Tally()), tally)
     if twice and not done.returncode:
@@ -150,6 +150,7 @@ def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outco
 def _prepare(play: Play, hosts: Sequence[Host]) -> None:
     for host in hosts:
         if play.prepare:
+            host.write("/usr/lib/standin.py", STANDIN.read_text(encoding="utf-8"))
             host.run(PREPARE.read_text(encoding="utf-8") + play.prepare, timeout=300)
             settle(host)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Address = tuple[str, int]
-CHECKS = {"--version", "-version", "-v", "validate", "-check-syntax", "-verify-config", "-modules", "fmt"}
+CHECKS = {"--version", "-V", "-version", "-v", "validate", "-check-syntax", "-verify-config", "-modules", "fmt"}
 """Words after which such a program says something and ends."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\nready\n"
 
@@ -49,7 +49,7 @@ def serve(server: socket.socket) -> None:
 
 def option(words: list[str], name: str) -> str:
     """The value of ``--name=value`` or ``-name value``."""
-    for word, following in zip(words, [*words[1:], ""]):
+    for word, following in zip(words, [*words[1:], ""], strict=True):
         found, equals, value = word.lstrip("-").partition("=")
         if word.startswith("-") and found == name:
             return value if equals else following
@@ -92,21 +92,21 @@ def tempo(words: list[str]) -> Iterator[Address]:
 
 
 def receivers(config: dict[str, Any]) -> Iterator[Address]:
-    """github.com/open-telemetry/opentelemetry-collector, receiver/otlpreceiver: only protocols that are named."""
+    """Only protocols that are named, at localhost unless told otherwise (opentelemetry-collector, receiver/otlpreceiver)."""
     for receiver in (config[name] for name in config if name.partition("/")[0] == "otlp"):
         protocols = (receiver or {}).get("protocols") or {}
         for protocol, port in (("grpc", 4317), ("http", 4318)):
             if protocol in protocols:
-                yield endpoint((protocols[protocol] or {}).get("endpoint", f"0.0.0.0:{port}"))
+                yield endpoint((protocols[protocol] or {}).get("endpoint", f"127.0.0.1:{port}"))
 
 
 def otelcol(words: list[str]) -> Iterator[Address]:
-    """Its own metrics are at :8888 in versions before 0.121 (opentelemetry.io/docs/collector/internal-telemetry)."""
+    """Its own metrics are at 127.0.0.1:8888 (opentelemetry.io/docs/collector/internal-telemetry)."""
     config = configuration(option(words, "config"))
     yield from receivers(config.get("receivers", {}))
     metrics = ((config.get("service") or {}).get("telemetry") or {}).get("metrics") or {}
     if metrics.get("level") != "none":
-        yield endpoint(metrics.get("address", ":8888"))
+        yield endpoint(metrics.get("address", "127.0.0.1:8888"))
 
 
 def alloy(words: list[str]) -> Iterator[Address]:

@@ -70,6 +70,8 @@ BOOKKEEPING = re.compile(
     r"|/etc/systemd/.*\.(wants|requires)(/|$)|/etc/rc[0-6S]\.d(/|$)"  # counted as units that are enabled
     r"|/var/log(/|$)|/var/lib/nginx/"  # what services write
     r"|/etc/ssl/certs/(ca-certificates.crt|[0-9a-f]{8}\.\d)$|/etc/alternatives(/|$)"  # made of what packages bring
+    r"|/usr/share/mime/|/usr/share/icons/.*\.cache$|.*/(gschemas\.compiled|mimeinfo\.cache|giomodule\.cache|loaders\.cache)$"
+    r"|.*\.dpkg-(dist|new|old|tmp)$"  # the packaged version beside one that was there (dpkg(1), --force-confold)
     r"|.*/__pycache__(/|$)|.*/\.ansible(/|$)|.*/\.cache(/|$)"
     r"|/etc/docker(/key\.json)?$|/root/\.docker(/|$)"
 )
