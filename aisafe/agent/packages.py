@@ -77,6 +77,34 @@ def available(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def needs(names: Iterable[str]) -> dict[str, list[str]]:
+    """What packages depend on directly, the first of each choice (apt-cache(8), depends).
+
+    Raises AgentFailure 'no-apt' when apt cannot tell.
+    """
+    wanted = sorted(set(names))
+    try:
+        text = _unprivileged(["apt-cache", "depends", "--important", *wanted])
+    except command.CommandFailed as error:
+        raise AgentFailure("no-apt", "apt cannot tell what packages need: %s" % error) from error
+    return {name: parse_depends(text).get(name, []) for name in wanted}
+
+
+def parse_depends(text: str) -> dict[str, list[str]]:
+    """The answer of ``apt-cache depends``: name -> the packages that come with it."""
+    found: dict[str, list[str]] = {}
+    name, choosing = "", False
+    for line in text.splitlines():
+        if line[:1].strip():
+            name, choosing = line.strip(), False
+            found[name] = []
+        elif match := re.match(r"^ (\|| )(?:Pre)?Depends: ([^<\s]+)$", line):
+            if not choosing:
+                found[name].append(match[2])
+            choosing = match[1] == "|"
+    return found
+
+
 def _unprivileged(words: list[str]) -> str:
     """Run as nobody, so that apt reads its cache where it is fresh and cannot write one."""
     if os.geteuid() == 0 and command.find("setpriv"):

@@ -69,6 +69,15 @@ class AptCache:
             told = found.content if found is not None and found.kind == "file" else None
             self._told[name] = json.loads(told) if told else None
 
+    def needs(self, name: str) -> tuple[str, ...]:
+        """What the package depends on directly; () where that cannot be told."""
+        if self._foreign or self._moved():
+            return ()
+        question = f"apt-needs:{name}"
+        found = self._read([question]).get(question)
+        told = found.content if found is not None and found.kind == "file" else None
+        return tuple(json.loads(told)) if told else ()
+
     def get(self, name: str) -> Known | None:
         """What apt would know of ``name`` at this moment of the run; None where that cannot be told."""
         self.prefetch([name])

@@ -67,15 +67,12 @@ class _Sight:
             effect.certainty == "opaque" or (effect.kind == "command" and not effect.elsewhere) for effect in every
         )
         self._packages = any(effect.kind == "package" and effect.action != "remove" for effect in every)
-        self._filled = tuple(effect.name.removesuffix("**") for effect in every if effect.name.endswith("/**"))
 
     def prefetch(self, paths: Iterable[str]) -> None:
         self.host.prefetch(path for path in paths if path.startswith("/"))
 
     def lacks(self, path: str) -> bool:
         if not path.startswith("/") or self._anything or (self._packages and path.startswith(_PACKAGED)):
-            return False
-        if path.startswith(self._filled):  # an archive or a checkout of which nobody knows what it holds
             return False
         return self.host.file(path, follow=True).exists is False
 

@@ -66,6 +66,7 @@ class FileTree:
         self._appeared = appeared
         self._live: dict[str, PredictedFile] = {}
         self._now: dict[str, PredictedFile] = {}
+        self._filled: dict[str, str] = {}  # directories below which the run put what nobody can tell, and why
         self.stamp = 0  # goes up with every change
         self._changed: tuple[int, Mapping[str, PredictedFile]] = (0, {})
 
@@ -93,7 +94,7 @@ class FileTree:
             found = self._get(self._place(posixpath.join(posixpath.dirname(found.path), found.target)))
         if found.kind == "unseen":
             self._note(BlindSpot(kind="file", reason=f"{path} could not be read: {found.reason}", blocks=False))
-        if found.kind == "absent" and not found.by_run and (why := self._appeared(found.path)):
+        if found.kind == "absent" and (why := self._unseen(found)):
             found = replace(found, certainty="possible", reason=why)
         return found if found.path == path or follow else replace(found, path=path)
 
@@ -204,6 +205,18 @@ class FileTree:
             Effect(kind="file", action=action, name=path, task=call.task, certainty="possible", why=why, paths=(path,)),
         )
 
+    def fill(self, directory: str, why: str) -> None:
+        """Anything may lie below ``directory`` by now, such as what an archive held; no effect of its own."""
+        self.stamp += 1
+        self._filled[self._place(directory)] = why
+
+    def _unseen(self, absent: PredictedFile) -> str:
+        """Why something may be at a path where nothing was seen; '' where nothing is."""
+        if absent.path in self._now:
+            return "" if absent.by_run else self._appeared(absent.path)
+        filled = (why for place, why in self._filled.items() if absent.path.startswith(place.rstrip("/") + "/"))
+        return next(filled, "") or ("" if absent.by_run else self._appeared(absent.path))
+
     def disown(self, directory: str) -> None:
         """Somebody else sets the owners and modes of what the run made at and below ``directory``; no effect of its own."""
         below = directory.rstrip("/") + "/"
@@ -226,8 +239,10 @@ class FileTree:
         sure: Certainty = call.certainty
         reason = call.why
         if wanted.kind == "absent" or before.kind != wanted.kind:
-            for below in [path for path in self._now if path.startswith(place.rstrip("/") + "/")]:
-                del self._now[below]
+            for known in (self._now, self._filled):
+                for below in [path for path in known if path.startswith(place.rstrip("/") + "/")]:
+                    del known[below]
+            self._filled.pop(place, None)
         self.stamp += 1
         self._now[place] = replace(
             wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),

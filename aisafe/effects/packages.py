@@ -111,9 +111,15 @@ def _fresh(call: Call, host: PredictedHost, name: str, *, why: str = "", detail:
     for config in program.config if (program := by_package(name)) else ():
         for path in filter(None, map(own_directory, config.paths)):
             host.files.disown(path)  # maintainer scripts set owners and modes there
+    back: tuple[Effect, ...] = ()
+    removed: set[str] = host.memory.setdefault("packages removed", set())
+    removed.discard(name)
+    for needed in host.apt.needs(name) if removed and certainty == "certain" else ():
+        if needed in removed:
+            back += _fresh(call, host, needed, detail=f"{name} depends on it")
     started = _started(call, host, name) if certainty == "certain" else ()
     host.packages[name] = ""
-    return (package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
+    return (*back, package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
 
 
 def _started(call: Call, host: PredictedHost, name: str) -> tuple[Effect, ...]:
@@ -150,6 +156,7 @@ def remove(call: Call, host: PredictedHost, name: str, *, purge: bool = False) -
         left = purge and host.file(f"/var/lib/dpkg/info/{name}.list").exists is not False
         return (package_effect(call, "remove", name, detail="configuration left from before"),) if left else ()
     stopped = host.package_removed(call, name)
+    host.memory.setdefault("packages removed", set()).add(name)
     for known in (name, name.partition(":")[0]):
         host.packages.pop(known, None)
     return (*stopped, package_effect(call, "remove", name, detail="with its configuration" if purge else ""))

@@ -66,6 +66,12 @@ class UnitFiles:
         self._gone.discard(name)
         self._cache.clear()
 
+    def package_of(self, name: str) -> str:
+        """The package of the run that brings the unit, while nobody can read its file; '' for another."""
+        live = self._state.units.get(name)
+        unseen = name in self._brought and (live is None or live.load_state != "loaded")
+        return self._brought[name] if unseen and self._fragment(name) is None else ""
+
     def forget(self, name: str) -> None:
         """``name`` goes with its package."""
         self._brought.pop(name, None)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
+from aisafe.effects.conditions import unmet
 from aisafe.effects.filetree import FileTree
 from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
 from aisafe.formats import composecommand
@@ -120,6 +121,8 @@ class UnitStore:
 
     def start(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)
+        if not there.unit.active and self.kept_back(there.unit.name):
+            return ()
         if there.unit.active and there.certainty == "certain":
             return ()
         sure = not there.unit.active and there.certainty == "certain" and not self._blind()
@@ -127,7 +130,24 @@ class UnitStore:
         return self._begin(call, there, "start", sure=sure, why=why)
 
     def restart(self, call: Call, name: str) -> tuple[Effect, ...]:
+        if self.kept_back(name):
+            return self.stop(call, name)
         return self._begin(call, self.get(name), "restart", sure=True, why="")
+
+    def kept_back(self, name: str) -> str:
+        """The condition (systemd.unit(5), Condition…=) that certainly keeps the unit from starting; '' for none.
+
+        ``systemctl start`` reports success all the same.
+        """
+        name = self.canonical(name)
+        package = self._definitions.package_of(name)
+        if package:
+            known = starts(package)
+            capability = known.capability if known and name.endswith(".service") else ""
+            entries = [("ConditionCapability", capability)] if capability else []
+        else:
+            entries = [(entry.key, entry.value) for entry in self.sections(name).conditions()]
+        return unmet(entries, self._files)
 
     def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)
@@ -210,6 +230,7 @@ class UnitStore:
         return tuple(effects)
 
     def _brought(self, call: Call, name: str, package: str, *, start: bool, empty: bool) -> Iterator[Effect]:
+        start = start and not self.kept_back(name)
         found = self._computed(self._definitions.on_disk(name).unit, self.reader()) if start else None
         found = Listening() if found is not None and empty else found
         self._become(call, name, active=True if start else None, file_state="enabled", listening=found)

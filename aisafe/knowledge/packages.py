@@ -15,11 +15,13 @@ class Starts:
     """``units`` are enabled and started, ``enabled`` only enabled; both empty: the installation starts nothing.
 
     ``umbrellas``: started too, but only stand for other units (``postgresql.service``) and hold no socket themselves.
+    ``capability``: what the services' ConditionCapability= asks for (capabilities(7)).
     """
 
     units: tuple[str, ...] = ()
     umbrellas: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
+    capability: str = ""
     source: str
 
 
@@ -36,6 +38,7 @@ def _table() -> Mapping[str, Starts]:
             units=tuple(entry.get("units", ())),
             umbrellas=tuple(entry.get("umbrellas", ())),
             enabled=tuple(entry.get("enabled", ())),
+            capability=entry.get("capability", ""),
             source=entry["source"],
         )
         for name, entry in data.items()

@@ -132,7 +132,7 @@ def test_what_packages_start_is_well_formed_and_sourced() -> None:
     table = yaml.safe_load(files("aisafe.knowledge").joinpath("packages.yml").read_text())
     assert len(table) >= 40
     for name, entry in table.items():
-        assert set(entry) <= {"units", "umbrellas", "enabled", "source"}, name
+        assert set(entry) <= {"units", "umbrellas", "enabled", "capability", "source"}, name
         assert len(entry["source"]) > 10, name
         assert all("." in unit for unit in [*entry.get("units", []), *entry.get("enabled", [])]), name
 

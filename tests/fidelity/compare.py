@@ -8,8 +8,9 @@ wrong. What was said to be certain and did not happen is listed by itself.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
@@ -64,7 +65,8 @@ def compare(
     _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"])
     _units(tallies["unit"], before["unit"], after["unit"], forecast)
     _sockets(tallies["socket"], before["socket"], after["socket"], forecast)
-    _packages(tallies["package"], before, after, _last(forecast, "package"))
+    again = {e["name"] for e in forecast["effects"] if e["kind"] == "package" and e["action"] == "remove"}
+    _packages(tallies["package"], before, after, _last(forecast, "package"), again)
     for kind in ("container", "image", "network", "volume", "user", "group"):
         _things(tallies[kind], before[kind], after[kind], brought, _last(forecast, kind))
     return tallies
@@ -75,11 +77,21 @@ def merged(path: str) -> str:
     return re.sub(r"^/(lib|bin|sbin)/", r"/usr/\1/", path)
 
 
-def _of_packages(path: str, entry: Mapping[str, Any]) -> bool:
-    """Links that enable a unit (its aliases, systemd.unit(5)), and those of update-alternatives(1)."""
-    target = entry["target"] or ""
+def _of_packages(path: str, entry: Mapping[str, Any], brought: Brought) -> bool:
+    """What maintainer scripts make and dpkg does not list: links that enable a unit (its aliases, systemd.unit(5)), those of
+    update-alternatives(1), links to files that came with a package (a2enmod(8)), and what pam-auth-update(8) and
+    pg_createcluster(1) write."""
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry["target"])) if entry["target"] else ""
     alias = re.match(r"/etc/systemd/(system|user)/[^/]+$", path) and re.match(r"(/usr)?/lib/systemd/", target)
-    return bool(alias) or target.startswith("/etc/alternatives/")
+    linked = bool(alias) or target.startswith("/etc/alternatives/") or target in brought.paths
+    return linked or any(package in brought.packages and re.match(made, path) for package, made in MADE.items())
+
+
+MADE = {
+    "libpam-runtime": r"/etc/pam\.d/common-",
+    "postgresql-common": r"/etc/postgresql/\d+(/main(/|$)|$)",
+}
+"""Package whose scripts make files under names that no list holds -> the files."""
 
 
 def _named(effects: list[dict[str, Any]]) -> dict[str, str]:
@@ -132,7 +144,7 @@ def _files(
         backup = any(fnmatch(path, name) for name in patterns)  # its name holds the time
         if backup or (path not in after and path.startswith(below)):  # or it went with the directory above it
             tally.hit(happened=True)
-        elif not brought.explains(path) and not _of_packages(path, after.get(path) or before[path]):
+        elif not brought.explains(path) and not _of_packages(path, after.get(path) or before[path], brought):
             tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
 
 
@@ -278,8 +290,13 @@ def _last(forecast: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _packages(tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapping[str, Any]]) -> None:
-    """Packages that were asked for (apt-mark(8), manual) or are gone; what they depend on is counted elsewhere."""
+def _packages(
+    tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapping[str, Any]], removed: Container[str]
+) -> None:
+    """Packages that were asked for (apt-mark(8), manual) or are gone; what they depend on is counted elsewhere.
+
+    ``removed``: said to go at some time; one that is said to come back is as it was before then.
+    """
     gone = {*before["package"]} - {*after["package"]}
     come = {name for name in after["manual"] if name not in before["package"]}
     other = {n for n in after["package"] if n in before["package"] and before["package"][n] != after["package"][n]}
@@ -289,6 +306,8 @@ def _packages(tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapp
         moved = before["package"].get(name) != after["package"].get(name)
         if right and moved:
             tally.hit(happened=name in changed)
+        elif right and name in removed and name in before["package"]:
+            continue
         else:
             tally.err(f"{name}: said {effect['action']}, is {after['package'].get(name, 'absent')}",
                       certain=effect["certainty"] == "certain")  # fmt: skip

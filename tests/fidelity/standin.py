@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Address = tuple[str, int]
-CHECKS = {"--version", "-V", "-version", "-v", "validate", "-check-syntax", "-verify-config", "-modules", "fmt"}
-"""Words after which such a program says something and ends."""
+CHECKS = {"version", "v", "V", "validate", "check-syntax", "verify-config", "config.verify", "modules", "fmt"}
+"""Options and verbs after which such a program says something and ends."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\nready\n"
 
 
 def main(words: list[str]) -> int:
     name, version, *rest = words
-    if CHECKS & set(rest):
+    if CHECKS & {word.lstrip("-").partition("=")[0] for word in rest}:
         print(f"{name} version {version}")
         return 0
     held = [listen(*address) for address in SERVERS[name](rest)]
