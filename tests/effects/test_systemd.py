@@ -7,6 +7,7 @@ import pytest
 from aisafe.effects.api import LiveFile, Result
 from aisafe.effects.predicted import PredictedHost
 from aisafe.model import BlindSpot, Holder, Unit, Unknown
+from aisafe.model.unknown import one_of
 from tests.effects.living import (
     EXPORTER,
     brief,
@@ -328,3 +329,43 @@ def test_no_value_of_a_hidden_task_is_told() -> None:
     result = run(host, "systemd", {"name": "agent", "state": "started"}, no_log=True)
     assert "hunter2" not in str(result)
     assert "hunter2" not in str(forecast(host).services)
+
+
+def test_a_packages_unit_takes_the_arguments_that_the_run_wrote() -> None:
+    host = living()
+    run(host, "apt", {"deb": "/srv/alloy_1.2.1_amd64.deb"})
+    assert host.unit("alloy").found
+    assert host.unit("alloy").unit.unit_file_state == "disabled"
+    text = 'CUSTOM_ARGS="--server.http.listen-addr=0.0.0.0:12346"\n'
+    run(host, "copy", {"dest": "/etc/default/alloy", "content": text})
+    run(host, "file", {"path": "/etc/systemd/system/alloy.service.d", "state": "directory"})
+    drop_in = "[Service]\nRestart=always\n"
+    run(host, "copy", {"dest": "/etc/systemd/system/alloy.service.d/a.conf", "content": drop_in})
+    result = run(host, "systemd", {"name": "alloy", "state": "restarted", "enabled": True, "daemon_reload": True})
+    assert [effect.action for effect in result.effects] == ["enable", "restart"]
+    assert [str(socket) for socket in result.effects[-1].binds] == ["[::]:12346/tcp"]
+    assert result.effects[-1].sockets_known
+
+
+def test_a_file_that_the_packages_unit_may_read_leaves_its_sockets_open() -> None:
+    host = living()
+    run(host, "copy", {"dest": "/etc/default/memcached", "content": "ANYTHING=-p 1\n"})
+    [start] = [effect for effect in run(host, "apt", {"name": "memcached"}).effects if effect.action == "start"]
+    assert start.binds
+    assert not host.units.listening("memcached").known
+
+
+def test_a_template_whose_condition_only_the_run_decides_still_tells_its_sockets() -> None:
+    unit = b"[Service]\nExecStart=/usr/bin/redis-server /etc/redis.conf\n"
+    host = living(files={"/etc/systemd/system/store.service": unit})
+    same = one_of(["port 6390\nsave 900 1\n", "port 6390\n"], "the version")
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": same})
+    found = host.units.listening("store")
+    assert found.known
+    assert {socket.port for socket in found.sockets} == {6390}
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": one_of(["port 6390\n", "port 6391\n"], "the version")})
+    found = host.units.listening("store")
+    assert not found.known
+    assert {socket.port for socket in found.sockets} == {6390, 6391}
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": one_of(["port 6390\n", "port ⟦a port⟧\n"], "the version")})
+    assert not host.units.listening("store").known
