@@ -22,7 +22,8 @@ class PredictedFile:
     to be read (``reason`` says so). ``mode`` holds the permission bits, ``owner`` and ``group`` are names; None where
     they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
     (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
-    ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host.
+    ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host;
+    ``unsure_below``: why that is only possible, '' where it is certain.
     """
 
     path: str
@@ -39,6 +40,7 @@ class PredictedFile:
     reason: str = ""
     by_run: bool = False
     fresh: bool = False
+    unsure_below: str = ""
     task: TaskRef | None = None
 
     @property
@@ -246,6 +248,7 @@ class FileTree:
         self.stamp += 1
         self._now[place] = replace(
             wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),
+            unsure_below=before.reason if before.kind == "absent" and before.certainty != "certain" else before.unsure_below,
             certainty="certain" if sure == "certain" else "possible", reason=reason, task=call.task,
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
@@ -279,9 +282,11 @@ class FileTree:
             return self._now[place]
         shadow = self._shadow(place)
         if shadow is not None:
+            unsure = shadow.unsure_below
             return PredictedFile(
-                path=place, kind="absent", certainty=shadow.certainty, reason=shadow.reason, by_run=shadow.by_run
-            )
+                path=place, kind="absent", certainty="possible" if unsure else shadow.certainty,
+                reason=unsure or shadow.reason, by_run=shadow.by_run,
+            )  # fmt: skip
         if place not in self._live:
             self.prefetch([place])
         return self._live[place]

@@ -25,6 +25,10 @@ from aisafe.model.unknown import alternatives_of
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
 LOOPBACK6 = IPv6Address("::1")
+OWN_DIRECTORIES = {
+    "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "ConfigurationDirectory": "/etc",
+}  # fmt: skip
+"""Those below /run go with the service."""
 ALTERNATIVES = 16
 """How many renderings of a template are tried, at most."""
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
@@ -432,11 +436,29 @@ class UnitStore:
         notes = ["; ".join(found.evidence) or found.why, old]
         return (
             *first,
+            *self._own_directories(call, unit.name),
             self._effect(
                 call, action, unit.name, sure=sure, why=why, listening=found, frees=frees,
                 detail="; ".join(note for note in notes if note),
             ),
         )  # fmt: skip
+
+    def _own_directories(self, call: Call, name: str) -> Iterator[Effect]:
+        """What systemd makes before the service starts (systemd.exec(5), RuntimeDirectory= and the like), where it lasts."""
+        text = self.sections(name)
+        if text.flag("Service", "DynamicUser"):
+            return  # private directories, and links to them
+        user = text.last("Service", "User", "root")
+        for key, above in OWN_DIRECTORIES.items():
+            mode = text.last("Service", f"{key}Mode", "0755")
+            for entry in text.words("Service", key):
+                path = f"{above}/{entry.partition(':')[0]}"
+                if "%" in path or self._files.get(path, follow=True).exists is not False:
+                    continue
+                given = int(mode, 8) if mode.isdigit() else None
+                yield from self._files.make_directory(
+                    call, path, mode=given, owner=user, group=text.last("Service", "Group") or None
+                )
 
     def _set_enabled(self, call: Call, name: str, *, enabled: bool) -> tuple[Effect, ...]:
         there = self.get(name)

@@ -157,3 +157,15 @@ def test_maintainer_scripts_set_owners_of_what_was_there_before() -> None:
         "root",
     ]
     assert host.file("/etc/redis/redis.conf").text == "port 6390\n"
+
+
+def test_a_directory_that_is_perhaps_made_anew_perhaps_holds_what_it_held() -> None:
+    host = predicted({"/opt/app/config": b"same"})
+    run(host, "file", {"path": "/opt/app", "state": "absent"}, certainty="possible", why="a version")
+    run(host, "file", {"path": "/opt/app", "state": "directory"})
+    effects = run(host, "copy", {"dest": "/opt/app/config", "content": "same", "mode": "0644"}).effects
+    assert [effect.certainty for effect in effects] == ["possible"]
+    again = predicted({"/opt/app/config": b"same"})
+    run(again, "file", {"path": "/opt/app", "state": "absent"})
+    run(again, "file", {"path": "/opt/app", "state": "directory"})
+    assert run(again, "copy", {"dest": "/opt/app/config", "content": "same", "mode": "0644"}).changed is True

@@ -369,3 +369,17 @@ def test_a_template_whose_condition_only_the_run_decides_still_tells_its_sockets
     assert {socket.port for socket in found.sockets} == {6390, 6391}
     run(host, "copy", {"dest": "/etc/redis.conf", "content": one_of(["port 6390\n", "port ⟦a port⟧\n"], "the version")})
     assert not host.units.listening("store").known
+
+
+def test_a_start_makes_the_directories_of_the_service() -> None:
+    text = "[Service]\nExecStart=/usr/bin/app\nUser=app\nStateDirectory=app app/cache\nLogsDirectory=app:there\n"
+    host = living(files={"/etc/systemd/system/app.service": text.encode()})
+    effects = run(host, "systemd", {"name": "app", "state": "started"}).effects
+    names = [effect.name for effect in effects if effect.kind == "file" and "app" in effect.name]
+    assert names == ["/var/lib/app", "/var/lib/app/cache", "/var/log/app"]
+    assert host.file("/var/lib/app").owner == "app"
+    assert not [
+        effect
+        for effect in run(host, "systemd", {"name": "app", "state": "restarted"}).effects
+        if effect.kind == "file"
+    ]
