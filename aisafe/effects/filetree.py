@@ -248,7 +248,7 @@ class FileTree:
         self.stamp += 1
         self._now[place] = replace(
             wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),
-            unsure_below=before.reason if before.kind == "absent" and before.certainty != "certain" else before.unsure_below,
+            unsure_below=before.reason if _perhaps_gone(before) else before.unsure_below,
             certainty="certain" if sure == "certain" else "possible", reason=reason, task=call.task,
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
@@ -309,6 +309,11 @@ class FileTree:
             else:
                 return path
         return path
+
+
+def _perhaps_gone(file: PredictedFile) -> bool:
+    """Whether the run removed it, or not, by what only the run can tell: what the live host has below it may be left."""
+    return file.kind == "absent" and file.by_run and file.certainty != "certain"
 
 
 def _lineage(path: str) -> Iterator[str]:
