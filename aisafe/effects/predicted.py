@@ -137,7 +137,8 @@ class PredictedHost:
     def _sources_moved(self) -> str:
         """Why apt may have other sources than when the host was asked; '' while it has the same."""
         unseen = next((spot.reason for spot in self.state.blind_spots if spot.kind in ("package", "inventory")), "")
-        changed = next((path for path in self.files.all_changed() if path.startswith(APT_SETTINGS)), "")
+        written = self.files.all_changed().items()
+        changed = next((path for path, file in written if path.startswith(APT_SETTINGS) and file.kind != "absent"), "")
         return unseen or self._brought.get("anywhere", "") or (f"{changed} was changed" if changed else "")
 
     # What came of it

@@ -16,6 +16,7 @@ from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directo
 from aisafe.formats import composecommand
 from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
+from aisafe.formats.ports import only_ipv4
 from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import starts
@@ -25,6 +26,7 @@ from aisafe.model.unknown import alternatives_of
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
 LOOPBACK6 = IPv6Address("::1")
+LOOPBACK6_LINE = f"{int(LOOPBACK6):032x} "
 OWN_DIRECTORIES = {
     "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "ConfigurationDirectory": "/etc",
 }  # fmt: skip
@@ -343,7 +345,17 @@ class UnitStore:
         found = sockets.of_unit(unit, read=read, engine=engine, held_by_sockets=passed)
         if any(socket.address == LOOPBACK6 for socket in found.sockets) and not engine.ipv6():
             found = replace(found, sockets=tuple(item for item in found.sockets if item.address != LOOPBACK6))
+        known = identity.of_unit(unit, sockets.environment_of(unit, UNREAD)[0]).known
+        if known is not None and known.addrconfig and self._without_ipv6():
+            found = replace(found, sockets=tuple(dict.fromkeys(map(only_ipv4, found.sockets))))
         return found  # a host without ::1 cannot bind it, and servers go on with the rest
+
+    def _without_ipv6(self) -> bool:
+        """Whether no interface but the loopback has an IPv6 address (getaddrinfo(3), AI_ADDRCONFIG)."""
+        table = self._files.get("/proc/net/if_inet6")
+        lines = (table.text or "").splitlines()
+        seen = table.kind in ("file", "absent") and (table.text is not None or table.kind == "absent")
+        return seen and all(line.startswith(LOOPBACK6_LINE) for line in lines)
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()

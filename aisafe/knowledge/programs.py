@@ -56,6 +56,7 @@ class Program:
     ``container_sockets``: the same for its usual image, where that differs. ``generic``: it says nothing of what is
     served (an interpreter, a general server for applications). ``go``: it takes 0.0.0.0 for all of both families, as
     Go's net.Listen does. ``arguments``: file of its package's unit -> the words with variables of it in ExecStart=.
+    ``addrconfig``: without an address it takes IPv4 alone where no interface but the loopback has IPv6 (getaddrinfo(3)).
     ``source``: where all this is written.
     """
 
@@ -73,6 +74,7 @@ class Program:
     arguments: Mapping[str, str] = field(default_factory=dict)
     generic: bool = False
     go: bool = False
+    addrconfig: bool = False
     source: str = ""
 
 
@@ -157,6 +159,7 @@ def _program(name: str, data: Mapping[str, Any]) -> Program:
         arguments=data.get("arguments", {}),
         generic=data.get("generic", False),
         go=data.get("go", False),
+        addrconfig=data.get("addrconfig", False),
         source=data["source"],
     )
 

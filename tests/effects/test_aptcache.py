@@ -107,6 +107,12 @@ def test_a_source_that_the_run_may_have_added_ends_what_is_known(module: str, ar
     assert told(host, {"name": "grafana"}) == ["install grafana certain"]
 
 
+def test_taking_a_source_away_brings_no_package() -> None:
+    host = host_with()
+    run(host, "file", {"path": "/etc/apt/sources.list.d/old.list", "state": "absent"})
+    assert told(host, {"name": "grafana"}) == ["No package matching 'grafana' is available"]
+
+
 def test_a_host_that_cannot_tell_is_taken_to_have_the_package() -> None:
     assert told(predicted(), {"name": "grafana"}) == ["install grafana certain"]
 

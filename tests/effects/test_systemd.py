@@ -10,6 +10,7 @@ from aisafe.model import BlindSpot, Holder, Unit, Unknown
 from aisafe.model.unknown import one_of
 from tests.effects.living import (
     EXPORTER,
+    IF_INET6,
     brief,
     container,
     exporter_host,
@@ -22,6 +23,7 @@ from tests.effects.living import (
 )
 from tests.effects.scenes import TASK, Call, directory, run
 
+GLOBAL6 = b"fe800000000000000042acfffe110002 02 40 20 80     eth0\n"
 AGENT = "/etc/systemd/system/agent.service"
 TEXT = (
     "[Service]\nEnvironmentFile=-/etc/default/agent\nEnvironment=MORE=--x\n"
@@ -383,3 +385,10 @@ def test_a_start_makes_the_directories_of_the_service() -> None:
         for effect in run(host, "systemd", {"name": "app", "state": "restarted"}).effects
         if effect.kind == "file"
     ]
+
+
+@pytest.mark.parametrize(("table", "address"), [(IF_INET6, "0.0.0.0"), (IF_INET6 + GLOBAL6, "[::]")])
+def test_apache_takes_ipv6_where_an_interface_has_it(table: bytes, address: str) -> None:
+    host = living(files={"/proc/net/if_inet6": table})
+    [start] = [effect for effect in run(host, "apt", {"name": "apache2"}).effects if effect.action == "start"]
+    assert [str(socket) for socket in start.binds] == [f"{address}:80/tcp"]
