@@ -45,8 +45,10 @@ def group(call: Call, host: PredictedHost, args: Arguments) -> Result:
             effects = (_effect(call, "group", "remove", name, why="" if there else blind),)
         host.groups.pop(name, None)
         return Result(effects=effects, changed=changed_by(effects), values={"name": name, "state": "absent"})
+    package = "" if there else _package_with(host, name)
     if not there:
-        effects = (_effect(call, "group", "create", name, why=blind),)
+        why = blind or (f"whether the package {package} made it" if package else "")
+        effects = (_effect(call, "group", "create", name, why=why),)
         host.groups[name] = -1 if gid is None else gid
     elif gid is not None and host.groups[name] != gid:
         unsure = "its number is not known" if host.groups[name] == -1 else ""

@@ -115,6 +115,8 @@ def test_authorized_key_of_a_user() -> None:
 def test_the_account_of_a_package_that_came_before_has_no_new_home() -> None:
     host = predicted()
     run(host, "apt", {"name": "haproxy"})
+    [group] = run(host, "group", {"name": "haproxy"}).effects
+    assert group.certainty == "possible"
     result = run(host, "user", {"name": "haproxy", "system": True})
     assert [(effect.kind, effect.certainty) for effect in result.effects] == [("user", "possible")]
     other = run(host, "user", {"name": "shop"})

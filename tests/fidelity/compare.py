@@ -63,7 +63,7 @@ def compare(
     }
     tallies = {kind: Tally() for kind in KINDS}
     _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"])
-    _units(tallies["unit"], before["unit"], after["unit"], forecast)
+    _units(tallies["unit"], before["unit"], after["unit"], forecast, _of_others(before, after))
     _sockets(tallies["socket"], before["socket"], after["socket"], forecast)
     again = {e["name"] for e in forecast["effects"] if e["kind"] == "package" and e["action"] == "remove"}
     _packages(tallies["package"], before, after, _last(forecast, "package"), again)
@@ -197,7 +197,28 @@ def _on(state: str) -> str:
     return {"enabled": "yes", "enabled-runtime": "yes", "masked": "masked", "disabled": "no"}.get(state, "no")
 
 
-def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], forecast: Mapping[str, Any]) -> None:
+def _of_others(before: Facts, after: Facts) -> frozenset[str]:
+    """Units of packages that came and nobody asked for (apt-mark(8)), and units that a package brings masked."""
+    found = set()
+    for name, unit in after["unit"].items():
+        package = after["owned"].get(f"/usr/lib/systemd/system/{name}", "")
+        if (
+            package
+            and package not in before["package"]
+            and (package not in after["manual"] or unit["enabled"] == "masked")
+        ):
+            found.add(name)
+    return frozenset(found)
+
+
+def _units(
+    tally: Tally,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    forecast: Mapping[str, Any],
+    of_others: Container[str],
+) -> None:
+    """``of_others``: units that count only where they were foreseen."""
     happened = {(name, aspect): new for name, aspect, _, new in _states(before, after)}
     said: dict[tuple[str, str], tuple[str, str]] = {}
     for effect in forecast["effects"]:
@@ -232,7 +253,7 @@ def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], fo
                       f"{was['enabled']}", certain=certain)  # fmt: skip
     told = {(name, "active" if aspect == "restarted" else aspect) for name, aspect in said}
     for (name, aspect), new in sorted(happened.items()):
-        if (name, "active" if aspect == "restarted" else aspect) not in told:
+        if (name, "active" if aspect == "restarted" else aspect) not in told and name not in of_others:
             tally.miss(f"{name}: {aspect} {new}")
 
 
