@@ -184,7 +184,7 @@ def _words(play: Play) -> list[str]:
     return ["-i", "inventory.ini", *play.extra, play.playbook]
 
 
-def _call(words: Sequence[str], directory: Path, *, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+def _call(words: Sequence[str], directory: Path, *, timeout: float = 2400) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words, cwd=directory, env=_environ(directory), capture_output=True, text=True, errors="replace", check=False,
         timeout=timeout, stdin=subprocess.DEVNULL,

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.compare import Tally, compare
+from tests.fidelity.compare import KINDS, Tally, compare
 from tests.fidelity.run import Outcome, catalogue, sources
 from tests.fidelity.table import table
 from tests.fidelity.truth import Brought
 
 EMPTY: dict[str, dict[str, Any]] = {
     kind: {}
-    for kind in ("file", "unit", "package", "manual", "owned", "socket", "container", "image", "network", "volume", "user", "group")
+    for kind in (*KINDS, "manual", "owned")
 }  # fmt: skip
 
 
