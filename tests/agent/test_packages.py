@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
 
 from aisafe.agent import packages, state_ops
 from aisafe.agent.command import CommandFailed
-
-if TYPE_CHECKING:
-    import pytest
 
 POLICY = """\
 nginx:
@@ -70,3 +69,19 @@ def test_a_host_without_apt_is_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     [found] = state_ops.read({"paths": ["apt:nginx"]}, lambda text: None)["files"]
     assert found["kind"] == "unseen"
     assert "apt cannot tell" in found["reason"]
+
+
+@pytest.mark.parametrize(("mode", "user"), [(0o644, "setpriv"), (0o600, "apt-cache")])
+def test_apt_is_asked_as_nobody_only_where_nobody_can_read_it_all(
+    mode: int, user: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "one_Packages").write_text("")
+    (tmp_path / "one_Packages").chmod(mode)
+    asked: list[Sequence[str]] = []
+    monkeypatch.setattr(packages, "_SETTINGS", (f"{tmp_path}/*",))
+    monkeypatch.setattr(packages.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(packages.command, "find", lambda program: program)
+    monkeypatch.setattr(packages.command, "run", lambda words, **_: asked.append(words) or "")
+    assert packages.needs(["nginx"]) == {"nginx": []}
+    assert asked[0][0] == user
+    assert ("Dir::Cache::pkgcache=" in asked[0]) is (user == "apt-cache")
