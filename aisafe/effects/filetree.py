@@ -23,7 +23,8 @@ class PredictedFile:
     they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
     (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
     ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host;
-    ``unsure_below``: why that is only possible, '' where it is certain.
+    ``unsure_below``: why that is only possible, '' where it is certain; ``perhaps_left``: because the run removed the live
+    one or not, so that what is below may be the same as before.
     """
 
     path: str
@@ -41,6 +42,7 @@ class PredictedFile:
     by_run: bool = False
     fresh: bool = False
     unsure_below: str = ""
+    perhaps_left: bool = False
     task: TaskRef | None = None
 
     @property
@@ -248,7 +250,8 @@ class FileTree:
         self.stamp += 1
         self._now[place] = replace(
             wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),
-            unsure_below=before.reason if _perhaps_gone(before) else before.unsure_below,
+            unsure_below=before.reason if _unsure(before) else before.unsure_below,
+            perhaps_left=before.by_run if _unsure(before) else before.perhaps_left,
             certainty="certain" if sure == "certain" else "possible", reason=reason, task=call.task,
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
@@ -285,7 +288,7 @@ class FileTree:
             unsure = shadow.unsure_below
             return PredictedFile(
                 path=place, kind="absent", certainty="possible" if unsure else shadow.certainty,
-                reason=unsure or shadow.reason, by_run=shadow.by_run,
+                reason=unsure or shadow.reason, by_run=shadow.by_run and (not unsure or shadow.perhaps_left),
             )  # fmt: skip
         if place not in self._live:
             self.prefetch([place])
@@ -311,9 +314,9 @@ class FileTree:
         return path
 
 
-def _perhaps_gone(file: PredictedFile) -> bool:
-    """Whether the run removed it, or not, by what only the run can tell: what the live host has below it may be left."""
-    return file.kind == "absent" and file.by_run and file.certainty != "certain"
+def _unsure(file: PredictedFile) -> bool:
+    """Whether something may be there all the same: the run removed it or not, or a package may have brought it unseen."""
+    return file.kind == "absent" and file.certainty != "certain"
 
 
 def _lineage(path: str) -> Iterator[str]:

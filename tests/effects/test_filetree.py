@@ -169,3 +169,12 @@ def test_a_directory_that_is_perhaps_made_anew_perhaps_holds_what_it_held() -> N
     run(again, "file", {"path": "/opt/app", "state": "absent"})
     run(again, "file", {"path": "/opt/app", "state": "directory"})
     assert run(again, "copy", {"dest": "/opt/app/config", "content": "same", "mode": "0644"}).changed is True
+
+
+def test_below_a_directory_that_a_package_may_have_brought() -> None:
+    host = predicted(directories=["/etc"])
+    run(host, "apt", {"name": "app"})
+    made = run(host, "file", {"path": "/etc/app/conf.d", "state": "directory", "mode": "0700"})
+    assert [effect.certainty for effect in made.effects] == ["possible", "possible"]
+    [written] = run(host, "copy", {"dest": "/etc/app/conf.d/a.conf", "content": "ours"}).effects
+    assert written.certainty == "certain"
