@@ -11,6 +11,7 @@ from aisafe.effects.quadlets import Quadlet, Quadlets
 from aisafe.effects.unitload import load
 from aisafe.formats import quadlet, unitfile
 from aisafe.formats.unitfile import SEARCH_PATH, UnitFile
+from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package, by_unit
 from aisafe.model import Certainty, HostState, TaskRef, Unit, Unknown
 
@@ -168,7 +169,9 @@ class UnitFiles:
         if live is not None and live.load_state == "loaded":
             return Definition(unit=live)
         package = self._brought[name]
-        program = by_unit(name) or by_package(package)
+        known = starts(package)
+        beside = known is not None and name in (*known.units[1:], *known.started)  # it helps the package's server
+        program = by_unit(name) or (None if beside else by_package(package))
         binaries = program.binaries if program and name.endswith(".service") else ()
         instance = name.removesuffix(".service").partition("@")[2]
         given = {path: words for path, words in (program.arguments if program else {}).items() if self._written(path)}

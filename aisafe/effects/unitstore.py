@@ -223,12 +223,15 @@ class UnitStore:
         umbrellas = known.umbrellas if known else ()
         begun = (*umbrellas, *known.units) if known else tuple(map(full_name, program.units[:1] if program else ()))
         effects: list[Effect] = []
-        for name in (*begun, *(known.enabled if known else ())):
+        only = known.started if known else ()
+        for name in (*begun, *only, *(known.enabled if known else ())):
             there = self.get(name)
             if there.found and there.unit.active:
                 continue
-            self._definitions.introduce(name, package)
-            effects += self._brought(call, name, package, start=name in begun, empty=name in umbrellas)
+            self._definitions.introduce(name, package, enabled=name not in only)
+            effects += self._brought(
+                call, name, package, start=name in (*begun, *only), empty=name in (*umbrellas, *only)
+            )
         if not effects and program is not None:  # the package has a unit, and leaves it alone
             for name in map(full_name, program.units[:1]):
                 if self.get(name).found is False:
@@ -239,8 +242,10 @@ class UnitStore:
         start = start and not self.kept_back(name)
         found = self._computed(self._definitions.on_disk(name).unit, self.reader()) if start else None
         found = Listening() if found is not None and empty else found
-        self._become(call, name, active=True if start else None, file_state="enabled", listening=found)
-        yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
+        on = self._definitions.on_disk(name).unit.unit_file_state == "enabled"
+        self._become(call, name, active=True if start else None, file_state="enabled" if on else None, listening=found)
+        if on:
+            yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
         if found is not None:
             detail = f"by the package {package}; {'; '.join(found.evidence) or found.why}"
             yield self._effect(call, "start", name, sure=True, why="", listening=found, detail=detail)

@@ -14,6 +14,7 @@ from aisafe.knowledge.reading import parse
 class Starts:
     """``units`` are enabled and started, ``enabled`` only enabled; both empty: the installation starts nothing.
 
+    ``started``: neither enabled nor with a socket, but started.
     ``umbrellas``: started too, but only stand for other units (``postgresql.service``) and hold no socket themselves.
     ``capability``: what the services' ConditionCapability= asks for (capabilities(7)).
     """
@@ -21,6 +22,7 @@ class Starts:
     units: tuple[str, ...] = ()
     umbrellas: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
     capability: str = ""
     source: str
 
@@ -38,6 +40,7 @@ def _table() -> Mapping[str, Starts]:
             units=tuple(entry.get("units", ())),
             umbrellas=tuple(entry.get("umbrellas", ())),
             enabled=tuple(entry.get("enabled", ())),
+            started=tuple(entry.get("started", ())),
             capability=entry.get("capability", ""),
             source=entry["source"],
         )

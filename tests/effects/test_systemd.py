@@ -390,5 +390,6 @@ def test_a_start_makes_the_directories_of_the_service() -> None:
 @pytest.mark.parametrize(("table", "address"), [(IF_INET6, "0.0.0.0"), (IF_INET6 + GLOBAL6, "[::]")])
 def test_apache_takes_ipv6_where_an_interface_has_it(table: bytes, address: str) -> None:
     host = living(files={"/proc/net/if_inet6": table})
-    [start] = [effect for effect in run(host, "apt", {"name": "apache2"}).effects if effect.action == "start"]
+    effects = run(host, "apt", {"name": "apache2"}).effects
+    [start] = [effect for effect in effects if (effect.action, effect.name) == ("start", "apache2.service")]
     assert [str(socket) for socket in start.binds] == [f"{address}:80/tcp"]
