@@ -86,6 +86,7 @@ class UnitStore:
         self._now: dict[str, _Now] = {}
         self._open: dict[str, int] | None = None  # files with alternatives that were read, while they are tried out
         self._choice = 0
+        self._vague = False
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
 
@@ -322,7 +323,7 @@ class UnitStore:
     def _computed(self, unit: Unit, read: Reader) -> Listening:
         """By its definition and the files it names; where a file has alternatives (a template with a condition that only
         the run decides), by each of them: what they all say is known."""
-        self._open, self._choice = {}, 0
+        self._open, self._choice, self._vague = {}, 0, False
         try:
             found = [self._by_files(unit, read)]
             while self._choice + 1 < min(max(self._open.values(), default=1), ALTERNATIVES):
@@ -337,7 +338,7 @@ class UnitStore:
         for other in found[1:]:
             together = together.with_others(other)
         same = all(set(each.sockets) == set(found[0].sockets) for each in found)
-        if same and together.known and count <= ALTERNATIVES:
+        if same and together.known and count <= ALTERNATIVES and not self._vague:
             return found[0]
         return replace(together, known=False, why=together.why or f"{path} is known only in the run")
 
@@ -381,9 +382,10 @@ class UnitStore:
         if found.kind in ("absent", "directory", "other"):
             return None if found.certainty == "certain" else False
         if self._open is not None and isinstance(found.content, Unknown) and found.certainty == "certain":
-            texts = alternatives_of(found.content)
+            texts, whole = alternatives_of(found.content)
             if texts:
                 self._open[path] = max(len(texts), self._open.get(path, 0))
+                self._vague = self._vague or not whole
                 return texts[min(self._choice, len(texts) - 1)]
         return found.text if found.text is not None and found.certainty == "certain" else False
 

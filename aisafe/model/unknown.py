@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ALTERNATIVE = re.compile(r"^⟦alternative \d+ of \d+⟧\n", re.MULTILINE)
+_ALTERNATIVE = re.compile(r"^⟦(alternative|example) \d+ of \d+⟧\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,17 @@ def one_of(texts: Sequence[object], why: str, *, more: bool = False) -> Unknown:
     return Unknown(why, partial="\n".join(parts))
 
 
-def alternatives_of(value: Unknown) -> list[str]:
-    """The texts that :func:`one_of` was given, as far as they are known to their end; [] for another Unknown."""
-    parts = _ALTERNATIVE.split(value.partial or "")
-    texts = [part.removesuffix("\n") if index < len(parts) - 2 else part for index, part in enumerate(parts[1:])]
-    return texts if texts and not any("⟦" in text for text in texts) else []
+def alternatives_of(value: Unknown) -> tuple[list[str], bool]:
+    """The texts that :func:`one_of` was given, or the one text of which parts are known; and whether it is certainly one of
+    them, each known to its end. ([], False) where nothing of a text is known."""
+    if value.partial is None:
+        return [], False
+    parts = _ALTERNATIVE.split(value.partial)
+    heads, texts = parts[1::2], parts[2::2]
+    if not heads:
+        return [value.partial], False
+    texts = [*(text.removesuffix("\n") for text in texts[:-1]), texts[-1]]
+    return texts, heads[0] == "alternative" and not any("⟦" in text for text in texts)
 
 
 def is_unknown(value: object) -> bool:

@@ -371,6 +371,10 @@ def test_a_template_whose_condition_only_the_run_decides_still_tells_its_sockets
     assert {socket.port for socket in found.sockets} == {6390, 6391}
     run(host, "copy", {"dest": "/etc/redis.conf", "content": one_of(["port 6390\n", "port ⟦a port⟧\n"], "the version")})
     assert not host.units.listening("store").known
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": Unknown("a name", "port 6392\nname ⟦a name⟧\n")})
+    found = host.units.listening("store")
+    assert not found.known
+    assert {socket.port for socket in found.sockets} == {6392}
 
 
 def test_a_start_makes_the_directories_of_the_service() -> None:
