@@ -21,6 +21,8 @@ from aisafe.model import Action, Certainty, Effect
 LISTS = "/var/lib/apt/lists"
 _STAMP = "/var/lib/apt/periodic/update-success-stamp"
 _SPEC = re.compile(r"^(?P<name>[^<>=]+?)(?P<compare>>?=)?(?P<version>(?<==).*)?$")
+_PLAIN = re.compile(r"^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$")
+"""A name and nothing else: no architecture, file, release (``name/suite``), pattern or action (``name-``) of apt-get(8)."""
 _DEB = re.compile(r"^(?P<name>[a-z0-9][a-z0-9+.-]+)_(?P<version>[^_]+)_[^_]+\.deb$")
 
 
@@ -58,7 +60,7 @@ def install(
     unseen = blind(host)
     if there is None and unseen:
         return _fresh(call, host, name, why=f"the packages could not be seen: {unseen}", detail=detail)
-    known = host.apt.get(name) if apt and ":" not in name and (there is None or latest) else None
+    known = host.apt.get(name) if apt and _PLAIN.match(name) and (there is None or latest) else None
     if there is None and known is not None:
         return _from_lists(call, host, name, known, version if compare == "=" else None, detail=detail)
     if there is None:
@@ -238,9 +240,7 @@ def apt_packages(
 
 def _asked(host: PredictedHost, specs: Iterable[str], *, latest: bool) -> list[str]:
     """The names of ``specs`` of which apt's lists decide what becomes of them."""
-    names = [
-        parsed["name"] for spec in specs if (parsed := _SPEC.match(spec)) and not set("*?[]!:") & set(parsed["name"])
-    ]
+    names = [parsed["name"] for spec in specs if (parsed := _SPEC.match(spec)) and _PLAIN.match(parsed["name"])]
     return [name for name in names if latest or installed_version(host, name) is None]
 
 

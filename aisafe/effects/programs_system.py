@@ -134,7 +134,9 @@ def apt_get(scene: Scene, words: Sequence[Word]) -> Ran:
         args = Arguments({"purge": verb == "purge" or "purge" in options})
         try:
             return Ran(effects=apt_packages(scene.call, scene.host, names, args, state=state))
-        except BadArgument:
+        except BadArgument as error:
+            if any("." in name for name in names):  # it may be a regular expression
+                return Ran(opaque=f"{scene.name}: {error}, unless it matches others")
             return Ran(ok=False, rc=100, stdout="")
     if verb in ("upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"):
         return Ran(effects=(package_effect(scene.call, "upgrade", "all packages", certainty="possible",

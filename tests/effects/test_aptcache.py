@@ -117,6 +117,11 @@ def test_a_host_that_cannot_tell_is_taken_to_have_the_package() -> None:
     assert told(predicted(), {"name": "grafana"}) == ["install grafana certain"]
 
 
+@pytest.mark.parametrize("word", ["/tmp/some.deb", "grafana/stable", "grafana:i386", "grafana-", "graf.na"])
+def test_what_is_no_plain_name_does_not_fail(word: str) -> None:
+    assert not run(host_with(), "command", {"cmd": f"apt-get install -y {word}"}).failed
+
+
 def test_a_command_fails_as_well() -> None:
     result = run(host_with(), "command", {"cmd": "apt-get install -y grafana"})
     assert result.failed
