@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import json
 import os
 import re
 import shutil
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Mapping
 
 from . import (
     accounts,
@@ -28,6 +30,10 @@ from .failure import AgentFailure
 from .pending import unfinished
 from .store import boot_id
 
+QUESTIONS: dict[str, Callable[[Iterable[str]], Mapping[str, Any]]] = {
+    "apt:": packages.available, "apt-needs:": packages.needs,
+}  # fmt: skip
+"""What begins so is not a path but a question."""
 NEEDED = 256 << 20
 """Bytes that must be free for a snapshot of /etc alone; how much a run needs is worked out when it is armed."""
 
@@ -130,9 +136,28 @@ def _agent_checks(blind: list[dict[str, Any]], room: list[dict[str, Any]]) -> di
 
 
 def read(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, Any]:
-    """``paths``: each as a LiveFile, contents up to ``limit`` bytes."""
-    limit = int(args.get("limit") or files.LIMIT)
-    return {"files": [files.look(path, limit) for path in args.get("paths") or ()]}
+    """``paths``: each as a LiveFile, contents up to ``limit`` bytes; ``apt:NAME`` is what apt knows of that package,
+    ``apt-needs:NAME`` what it depends on."""
+    limit, paths = int(args.get("limit") or files.LIMIT), args.get("paths") or ()
+    found = [files.look(path, limit) for path in paths if not path.startswith(tuple(QUESTIONS))]
+    for question, ask in QUESTIONS.items():
+        names = [path[len(question) :] for path in paths if path.startswith(question)]
+        found += _answered(question, names, ask) if names else []
+    return {"files": found}
+
+
+def _answered(
+    question: str, names: list[str], ask: Callable[[Iterable[str]], Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    try:
+        told = ask(names)
+    except AgentFailure as failure:
+        return [{"path": question + name, "kind": "unseen", "reason": failure.message} for name in names]
+    texts = {name: json.dumps(told[name], sort_keys=True).encode() for name in names}
+    return [
+        {"path": question + name, "kind": "file", "size": len(text), "content": base64.b64encode(text).decode()}
+        for name, text in texts.items()
+    ]
 
 
 def gather(args: dict[str, Any], progress: Callable[[str], None]) -> dict[str, Any]:

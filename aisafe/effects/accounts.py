@@ -45,8 +45,10 @@ def group(call: Call, host: PredictedHost, args: Arguments) -> Result:
             effects = (_effect(call, "group", "remove", name, why="" if there else blind),)
         host.groups.pop(name, None)
         return Result(effects=effects, changed=changed_by(effects), values={"name": name, "state": "absent"})
+    package = "" if there else _package_with(host, name)
     if not there:
-        effects = (_effect(call, "group", "create", name, why=blind),)
+        why = blind or (f"whether the package {package} made it" if package else "")
+        effects = (_effect(call, "group", "create", name, why=why),)
         host.groups[name] = -1 if gid is None else gid
     elif gid is not None and host.groups[name] != gid:
         unsure = "its number is not known" if host.groups[name] == -1 else ""
@@ -65,6 +67,8 @@ def user(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if args.word("state", default="present") == "absent":
         return _gone(call, host, args, name, blind=blind)
     made = there is None
+    if made and (package := _package_with(host, name)):
+        return _brought(call, host, args, name, package)
     effects = _created(call, host, args, name, blind=blind) if made else _modified(call, host, args, host.users[name])
     now = host.users[name]
     expires = args.raw("expires")
@@ -76,6 +80,24 @@ def user(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if args.given("groups"):
         values["groups"] = ",".join(args.words("groups"))
     return Result(effects=effects, changed=changed_by(effects), values=values)
+
+
+def _package_with(host: PredictedHost, name: str) -> str:
+    """A package that came in this run and has the account's name, as daemons' packages do whose scripts make an account."""
+    came = (package for package in host.packages if package not in host.state.packages)
+    return next((package for package in came if name in (package, package.partition("-")[0])), "")
+
+
+def _brought(call: Call, host: PredictedHost, args: Arguments, name: str, package: str) -> Result:
+    """The package most likely made the account, with a home of its own; what of it differs from ``args`` is not known."""
+    why = f"which account the package {package} made"
+    group = args.text("group") or name
+    host.groups.setdefault(group, _NOT_KNOWN)
+    host.users[name] = User(
+        name=name, uid=_NOT_KNOWN, gid=_NOT_KNOWN, home=args.text("home") or "", groups=args.words("groups")
+    )
+    effects = (_effect(call, "user", "change", name, why=why),)
+    return Result(effects=effects, changed=None, values={"name": name, "state": "present"})
 
 
 def _gone(call: Call, host: PredictedHost, args: Arguments, name: str, *, blind: str) -> Result:

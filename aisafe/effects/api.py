@@ -36,7 +36,10 @@ class LiveFile:
 
 
 class ReadLive(Protocol):
-    """Ask the live host for files, all in one round trip. Never raises: what cannot be read comes back 'unseen'."""
+    """Ask the live host for files, all in one round trip. Never raises: what cannot be read comes back 'unseen'.
+
+    ``apt:NAME`` asks what apt knows of a package: a file that holds the answer in JSON (effects/aptcache.py).
+    """
 
     def __call__(self, paths: Sequence[str]) -> Mapping[str, LiveFile]: ...
 

@@ -13,8 +13,9 @@ from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Effect, Unknown
 
 
-def below(call: Call, path: str, why: str, *, certain: bool = False) -> tuple[Effect, ...]:
+def below(call: Call, host: PredictedHost, path: str, why: str, *, certain: bool = False) -> tuple[Effect, ...]:
     """Anything below a directory that stays one."""
+    host.files.fill(path, why)
     return (
         Effect(kind="file", action="change", name=f"{path}/**", task=call.task, why=why, paths=(path,),
                certainty="certain" if certain else "possible"),
@@ -46,7 +47,7 @@ def archive(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if args.flag("remove"):
         for source in sources:
             if set("*?[") & set(source):
-                effects += below(call, posixpath.dirname(source), "which files match is not known")
+                effects += below(call, host, posixpath.dirname(source), "which files match is not known")
             else:
                 effects += host.remove(call, remote_path(source, call=call, host=host))
     return _done(effects)
@@ -78,11 +79,11 @@ def checkout(call: Call, host: PredictedHost, args: Arguments) -> Result:
         if not args.flag("checkout", default=True):
             return Result(changed=False)
         effects = host.make_directory(call, path) if host.file(path).kind == "absent" else ()
-        effects = (*effects, *host.files.disturb(call, posixpath.join(path, own), why), *below(call, path, why))
+        effects = (*effects, *host.files.disturb(call, posixpath.join(path, own), why), *below(call, host, path, why))
         return Result(effects=effects, changed=True)
     if not args.flag("update", default=True):
         return Result(changed=False)
-    return Result(effects=below(call, path, f"{why} by now"), changed=None)
+    return Result(effects=below(call, host, path, f"{why} by now"), changed=None)
 
 
 @understood("ansible.posix.patch", kind="file")
@@ -93,7 +94,9 @@ def patch(call: Call, host: PredictedHost, args: Arguments) -> Result:
         effects = host.files.disturb(call, path, "whether the patch is applied already")
         return _done(effects + (backup(call, path) if args.flag("backup") else ()))
     return _done(
-        below(call, remote_path(args.need("basedir"), call=call, host=host), "whether the patch is applied already")
+        below(
+            call, host, remote_path(args.need("basedir"), call=call, host=host), "whether the patch is applied already"
+        )
     )
 
 
@@ -112,7 +115,7 @@ def synchronize(call: Call, host: PredictedHost, args: Arguments) -> Result:
     place = posixpath.join(dest, posixpath.basename(source)) if into else dest
     if not isinstance(call.source, tuple) or any(args.given(key) for key in _PARTIAL):
         effects = host.make_directory(call, dest) if host.file(dest).kind == "absent" and source.endswith("/") else ()
-        return _done((*effects, *below(call, place, f"how the files of {source or 'the source'} differ")))
+        return _done((*effects, *below(call, host, place, f"how the files of {source or 'the source'} differ")))
     host.prefetch(posixpath.join(place, part.name).rstrip("/") for part in call.source)
     effects = host.make_directory(call, posixpath.dirname(place) if single else place)
     for part in call.source:
@@ -122,7 +125,7 @@ def synchronize(call: Call, host: PredictedHost, args: Arguments) -> Result:
         else:
             effects += host.put(call, path, content=part.content, mode=part.mode)
     if args.flag("delete"):
-        effects += below(call, place, "what is there and not in the source is deleted")
+        effects += below(call, host, place, "what is there and not in the source is deleted")
     return Result(effects=effects, changed=True if changed_by(effects) else None)
 
 
@@ -152,7 +155,7 @@ def fetched(call: Call, host: PredictedHost, args: Arguments) -> Result:
         if args.word("state", default="present") == "absent":
             return _done(host.remove(call, path))
     if host.file(path, follow=True).kind == "directory":
-        return _done(below(call, path, "which file the server sends"))
+        return _done(below(call, host, path, "which file the server sends"))
     return _done(host.files.disturb(call, path, "what the server sends"))
 
 
@@ -219,7 +222,7 @@ def deploy_helper(call: Call, host: PredictedHost, args: Arguments) -> Result:
     path = remote_path(args.need("path"), call=call, host=host)
     if args.word("state", default="present") == "query":
         return Result(changed=False, untold="deploy_helper, whose facts hold the time")
-    return Result(effects=below(call, path, "the release has the time in its name"), changed=None,
+    return Result(effects=below(call, host, path, "the release has the time in its name"), changed=None,
                   untold="deploy_helper, whose facts hold the time")  # fmt: skip
 
 

@@ -165,6 +165,7 @@ def _unpacked(call: Call, host: PredictedHost, args: Arguments, dest: str) -> tu
 
 def _below(call: Call, host: PredictedHost, path: str, why: str) -> tuple[Effect, ...]:
     """Anything below a directory that stays one."""
+    host.files.fill(path, why)
     return (
         Effect(
             kind="file",

@@ -22,9 +22,11 @@ class PredictedFile:
     to be read (``reason`` says so). ``mode`` holds the permission bits, ``owner`` and ``group`` are names; None where
     they are not known. ``certainty`` possible: the path is as told here only if something happens that cannot be known
     (``reason``), else as before. ``by_run``: a task of the run made or changed it, ``task`` the last one.
-    ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host.
     ``outline``: of a file that a package of the run brings, while its content is Unknown, the lines that decide where
     its program listens (:mod:`aisafe.knowledge.packaged`), with the edits of tasks.
+    ``fresh``: the run made it where nothing, or something else, was: below it there is nothing of the live host;
+    ``unsure_below``: why that is only possible, '' where it is certain; ``perhaps_left``: because the run removed the live
+    one or not, so that what is below may be the same as before.
     """
 
     path: str
@@ -41,6 +43,8 @@ class PredictedFile:
     reason: str = ""
     by_run: bool = False
     fresh: bool = False
+    unsure_below: str = ""
+    perhaps_left: bool = False
     task: TaskRef | None = None
     outline: bytes | None = None
 
@@ -69,6 +73,7 @@ class FileTree:
         self._appeared = appeared
         self._live: dict[str, PredictedFile] = {}
         self._now: dict[str, PredictedFile] = {}
+        self._filled: dict[str, str] = {}  # directories below which the run put what nobody can tell, and why
         self.stamp = 0  # goes up with every change
         self._changed: tuple[int, Mapping[str, PredictedFile]] = (0, {})
 
@@ -96,7 +101,7 @@ class FileTree:
             found = self._get(self._place(posixpath.join(posixpath.dirname(found.path), found.target)))
         if found.kind == "unseen":
             self._note(BlindSpot(kind="file", reason=f"{path} could not be read: {found.reason}", blocks=False))
-        if found.kind == "absent" and not found.by_run and (why := self._appeared(found.path)):
+        if found.kind == "absent" and (why := self._unseen(found)):
             found = replace(found, certainty="possible", reason=why)
         return found if found.path == path or follow else replace(found, path=path)
 
@@ -235,6 +240,26 @@ class FileTree:
             self.stamp += 1
             self._now[before.path] = replace(before, mode=None, by_run=True, task=call.task)
 
+    def fill(self, directory: str, why: str) -> None:
+        """Anything may lie below ``directory`` by now, such as what an archive held; no effect of its own."""
+        self.stamp += 1
+        self._filled[self._place(directory)] = why
+
+    def _unseen(self, absent: PredictedFile) -> str:
+        """Why something may be at a path where nothing was seen; '' where nothing is."""
+        if absent.path in self._now:
+            return "" if absent.by_run else self._appeared(absent.path)
+        filled = (why for place, why in self._filled.items() if absent.path.startswith(place.rstrip("/") + "/"))
+        return next(filled, "") or ("" if absent.by_run else self._appeared(absent.path))
+
+    def disown(self, directory: str) -> None:
+        """Somebody else sets the owners and modes of what the run made at and below ``directory``; no effect of its own."""
+        below = directory.rstrip("/") + "/"
+        for path, file in [*self._now.items()]:
+            if file.by_run and (path == directory or path.startswith(below)):
+                self._now[path] = replace(file, mode=None, owner=None, group=None)
+                self.stamp += 1
+
     def all_changed(self) -> Mapping[str, PredictedFile]:
         """Every path that the run made, changed or removed, as it is now."""
         if self._changed[0] != self.stamp:
@@ -249,11 +274,15 @@ class FileTree:
         sure: Certainty = call.certainty
         reason = call.why
         if wanted.kind == "absent" or before.kind != wanted.kind:
-            for below in [path for path in self._now if path.startswith(place.rstrip("/") + "/")]:
-                del self._now[below]
+            for known in (self._now, self._filled):
+                for below in [path for path in known if path.startswith(place.rstrip("/") + "/")]:
+                    del known[below]
+            self._filled.pop(place, None)
         self.stamp += 1
         self._now[place] = replace(
             wanted, path=place, by_run=True, fresh=before.fresh or before.kind not in (wanted.kind, "unseen"),
+            unsure_below=before.reason if _unsure(before) else before.unsure_below,
+            perhaps_left=before.by_run if _unsure(before) else before.perhaps_left,
             certainty="certain" if sure == "certain" else "possible", reason=reason, task=call.task,
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
@@ -287,9 +316,11 @@ class FileTree:
             return self._now[place]
         shadow = self._shadow(place)
         if shadow is not None:
+            unsure = shadow.unsure_below
             return PredictedFile(
-                path=place, kind="absent", certainty=shadow.certainty, reason=shadow.reason, by_run=shadow.by_run
-            )
+                path=place, kind="absent", certainty="possible" if unsure else shadow.certainty,
+                reason=unsure or shadow.reason, by_run=shadow.by_run and (not unsure or shadow.perhaps_left),
+            )  # fmt: skip
         if place not in self._live:
             self.prefetch([place])
         return self._live[place]
@@ -312,6 +343,11 @@ class FileTree:
             else:
                 return path
         return path
+
+
+def _unsure(file: PredictedFile) -> bool:
+    """Whether something may be there all the same: the run removed it or not, or a package may have brought it unseen."""
+    return file.kind == "absent" and file.certainty != "certain"
 
 
 def _lineage(path: str) -> Iterator[str]:

@@ -8,16 +8,21 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from aisafe.effects.api import Call, Result
+from aisafe.effects.aptcache import Known
 from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
+from aisafe.effects.unitfiles import own_directory
 from aisafe.knowledge.packages import meant, starts
+from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect
 
 LISTS = "/var/lib/apt/lists"
 _STAMP = "/var/lib/apt/periodic/update-success-stamp"
 _SPEC = re.compile(r"^(?P<name>[^<>=]+?)(?P<compare>>?=)?(?P<version>(?<==).*)?$")
+_PLAIN = re.compile(r"^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$")
+"""A name and nothing else: no architecture, file, release (``name/suite``), pattern or action (``name-``) of apt-get(8)."""
 _DEB = re.compile(r"^(?P<name>[a-z0-9][a-z0-9+.-]+)_(?P<version>[^_]+)_[^_]+\.deb$")
 
 
@@ -41,9 +46,12 @@ def blind(host: PredictedHost) -> str:
 
 
 def install(
-    call: Call, host: PredictedHost, spec: str, *, latest: bool = False, detail: str = ""
+    call: Call, host: PredictedHost, spec: str, *, latest: bool = False, detail: str = "", apt: bool = False
 ) -> tuple[Effect, ...]:
-    """Effects of wanting the package ``spec`` (``name``, ``name=version``, ``name>=version``, a pattern) installed."""
+    """Effects of wanting the package ``spec`` (``name``, ``name=version``, ``name>=version``, a pattern) installed.
+
+    ``apt``: by apt, whose lists are asked. Raises BadArgument where they have no such package or version.
+    """
     parsed = _SPEC.match(spec)
     name, compare, version = (parsed["name"], parsed["compare"], parsed["version"]) if parsed else (spec, None, None)
     if set("*?[]!") & set(name):
@@ -52,8 +60,13 @@ def install(
     unseen = blind(host)
     if there is None and unseen:
         return _fresh(call, host, name, why=f"the packages could not be seen: {unseen}", detail=detail)
+    known = host.apt.get(name) if apt and _PLAIN.match(name) and (there is None or latest) else None
+    if there is None and known is not None:
+        return _from_lists(call, host, name, known, version if compare == "=" else None, detail=detail)
     if there is None:
         return _fresh(call, host, name, detail=f"version {version}" if compare == "=" and version else detail)
+    if latest and known is not None and known.current and known.candidate is not None and there:
+        return _to_candidate(call, host, name, there, known.candidate)
     if latest and not (there == "" and host.packages.get(name) == ""):
         return (package_effect(call, "upgrade", name, certainty="possible", why="whether there is a newer version"),)
     if not version or (compare == "=" and fnmatchcase(there, version) and not set("*?[") & set(version)):
@@ -67,14 +80,51 @@ def install(
     return (package_effect(call, "upgrade", name, certainty="possible", why=why),)
 
 
+def _from_lists(
+    call: Call, host: PredictedHost, name: str, known: Known, version: str | None, *, detail: str
+) -> tuple[Effect, ...]:
+    """A package that is not installed, by what apt's lists say of it."""
+    if known.missing:
+        raise BadArgument(f"No package matching '{name}' is available")
+    if version and known.lacks(version):
+        raise BadArgument(f"no available installation candidate for {name}={version}")
+    if known.versions or not known.providers:
+        brought = version or (known.candidate if known.current else None)
+        return _fresh(call, host, name, detail=f"version {brought}" if brought else detail)
+    if len(known.providers) == 1:
+        return install(call, host, known.providers[0], detail=f"provides {name}", apt=True)
+    if any(installed_version(host, provider) is not None for provider in known.providers):
+        why = "several packages provide it, and one of them is installed"
+    else:
+        why = f"apt chooses among {', '.join(known.providers[:4])}, which provide it"
+    return (package_effect(call, "install", name, certainty="possible", why=why),)
+
+
+def _to_candidate(call: Call, host: PredictedHost, name: str, there: str, candidate: str) -> tuple[Effect, ...]:
+    """The newest version that is to be had, by lists that nothing fetches anew before."""
+    if candidate == there:
+        return ()
+    host.packages[name] = candidate
+    return (package_effect(call, "upgrade", name, detail=f"{there} to {candidate}"),)
+
+
 def _fresh(call: Call, host: PredictedHost, name: str, *, why: str = "", detail: str = "") -> tuple[Effect, ...]:
     certainty: Certainty = "possible" if why else "certain"
     content = meant(name, host.state.os)
     if certainty == "certain":
         host.package_unpacked(call, content)
+    for config in program.config if (program := by_package(content)) else ():
+        for path in filter(None, map(own_directory, config.paths)):
+            host.files.disown(path)  # maintainer scripts set owners and modes there
+    back: tuple[Effect, ...] = ()
+    removed: set[str] = host.memory.setdefault("packages removed", set())
+    removed.discard(name)
+    for needed in host.apt.needs(name) if removed and certainty == "certain" else ():
+        if needed in removed:
+            back += _fresh(call, host, needed, detail=f"{name} depends on it")
     started = _started(call, host, content) if certainty == "certain" else ()
     host.packages[name] = ""
-    return (package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
+    return (*back, package_effect(call, "install", name, certainty=certainty, why=why, detail=detail), *started)
 
 
 def _started(call: Call, host: PredictedHost, name: str) -> tuple[Effect, ...]:
@@ -88,8 +138,10 @@ def _started(call: Call, host: PredictedHost, name: str) -> tuple[Effect, ...]:
         return () if forbidden else host.package_installed(call, name)
     if not {"debian", "ubuntu"} & set(kin):
         return ()
-    if known.units and not forbidden and (brought := host.package_installed(call, name)):
-        return brought
+    if (known.units or not known.enabled) and not forbidden:
+        brought = host.package_installed(call, name)
+        if brought or not known.units:
+            return brought
     effects: tuple[Effect, ...] = ()
     for unit in (*known.units, *known.enabled):
         effects += host.units.enable(call, unit)
@@ -109,6 +161,7 @@ def remove(call: Call, host: PredictedHost, name: str, *, purge: bool = False) -
         left = purge and host.file(f"/var/lib/dpkg/info/{name}.list").exists is not False
         return (package_effect(call, "remove", name, detail="configuration left from before"),) if left else ()
     stopped = host.package_removed(call, name) if meant(name, host.state.os) == name else ()
+    host.memory.setdefault("packages removed", set()).add(name)
     for known in (name, name.partition(":")[0]):
         host.packages.pop(known, None)
     return (*stopped, package_effect(call, "remove", name, detail="with its configuration" if purge else ""))
@@ -126,6 +179,7 @@ def refresh_lists(call: Call, host: PredictedHost, args: Arguments) -> tuple[Eff
         if stamp.mtime is not None and stamp.mtime + valid >= host.state.taken_at.timestamp():
             return ()
         why = "how old the lists are when the task runs"
+    host.apt.fetched()
     return (
         Effect(kind="file", action="change", name=LISTS, task=call.task, certainty="possible", why=why, paths=(LISTS,)),
     )
@@ -168,6 +222,8 @@ def apt_packages(
     call: Call, host: PredictedHost, names: Sequence[str], args: Arguments, *, state: str
 ) -> tuple[Effect, ...]:
     effects: tuple[Effect, ...] = ()
+    if state != "absent":
+        host.apt.prefetch(_asked(host, names, latest=state == "latest"))
     for name in names:
         if name.count("=") > 1:
             raise BadArgument(f"invalid package spec: {name}")
@@ -179,14 +235,21 @@ def apt_packages(
         elif args.flag("only_upgrade") and installed_version(host, name) is None:
             continue
         else:
-            effects += install(call, host, name, latest=state == "latest")
+            effects += install(call, host, name, latest=state == "latest", apt=True)
     if state == "fixed":
         effects += (package_effect(call, "install", "fix-broken", certainty="possible", why="what is broken"),)
     return effects
 
 
+def _asked(host: PredictedHost, specs: Iterable[str], *, latest: bool) -> list[str]:
+    """The names of ``specs`` of which apt's lists decide what becomes of them."""
+    names = [parsed["name"] for spec in specs if (parsed := _SPEC.match(spec)) and _PLAIN.match(parsed["name"])]
+    return [name for name in names if latest or installed_version(host, name) is None]
+
+
 def _deb(call: Call, host: PredictedHost, deb: str) -> tuple[Effect, ...]:
     """A package file: name and version as its file name has them (deb-version(7)); other names are not understood."""
+    host.apt.foreign(f"{deb} may bring package sources")
     parsed = _DEB.match(posixpath.basename(deb.partition("?")[0]).replace("%2B", "+").replace("%7E", "~"))
     if parsed is None:
         name = posixpath.basename(deb)

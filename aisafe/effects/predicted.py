@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
+from aisafe.effects.aptcache import AptCache
 from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.door import Door
@@ -39,6 +40,7 @@ _BEGINS = ("start", "restart")
 _PACKAGED = ("/etc/", "/usr/", "/lib/", "/bin/", "/sbin/", "/opt/", "/var/", "/run/")
 """Where packages bring files (hier(7)); /usr/local, /srv, /home and /root are the administrator's."""
 _ENDS = ("stop", "remove")
+APT_SETTINGS = "/etc/apt/"
 
 
 class PredictedHost:
@@ -64,6 +66,7 @@ class PredictedHost:
         self.podman = ContainerStore(state, self.files, "podman")
         self.units = UnitStore(state, self.files, self._engine)
         self.firewall = FirewallStore(state, self.files, self.units)
+        self.apt = AptCache(read, self._sources_moved)
         self._door = Door(state, facts=facts, read=read)
 
     def _engine(self, program: str) -> Engine:
@@ -138,6 +141,13 @@ class PredictedHost:
     def _debian(self) -> bool:
         os = self.state.os
         return "debian" in (os.get("id", ""), *os.get("id_like", "").split())
+
+    def _sources_moved(self) -> str:
+        """Why apt may have other sources than when the host was asked; '' while it has the same."""
+        unseen = next((spot.reason for spot in self.state.blind_spots if spot.kind in ("package", "inventory")), "")
+        written = self.files.all_changed().items()
+        changed = next((path for path, file in written if path.startswith(APT_SETTINGS) and file.kind != "absent"), "")
+        return unseen or self._brought.get("anywhere", "") or (f"{changed} was changed" if changed else "")
 
     # What came of it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aisafe.effects.api import Call
-from aisafe.effects.arguments import Arguments
+from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.packages import apt_packages, of_manager, package_effect, refresh_lists
 from aisafe.effects.programs import Ran, Scene, program, split_options, texts, through
 from aisafe.effects.programs_host import reboot
@@ -132,8 +132,12 @@ def apt_get(scene: Scene, words: Sequence[Word]) -> Ran:
             return Ran(opaque=f"{scene.name} with packages that only the host's shell knows")
         state = {"install": "present", "reinstall": "present", "build-dep": "build-dep"}.get(verb, "absent")
         args = Arguments({"purge": verb == "purge" or "purge" in options})
-        effects = apt_packages(scene.call, scene.host, names, args, state=state)
-        return Ran(effects=effects)
+        try:
+            return Ran(effects=apt_packages(scene.call, scene.host, names, args, state=state))
+        except BadArgument as error:
+            if any("." in name for name in names):  # it may be a regular expression
+                return Ran(opaque=f"{scene.name}: {error}, unless it matches others")
+            return Ran(ok=False, rc=100, stdout="")
     if verb in ("upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"):
         return Ran(effects=(package_effect(scene.call, "upgrade", "all packages", certainty="possible",
                                            why="which packages have newer versions"),))  # fmt: skip

@@ -71,10 +71,11 @@ def act(call: Call, host: PredictedHost, args: Arguments, name: str, *, masked: 
         return Result(effects=effects, changed=changed(effects), failed=(
             f"Unable to start service {name}: Unit {there.unit.name} has a bad unit file setting: {there.bad}"))  # fmt: skip
     effects += _state(call, host, there, state)
+    kept_back = state in ("started", "restarted") and not there.unit.active and units.kept_back(name)
     values: dict[str, object] = {"name": name}
     values |= {"state": state} if state else {}
     values |= {"enabled": enabled} if enabled is not None else {}
-    return Result(effects=effects, changed=changed(effects), values=values)
+    return Result(effects=effects, changed=True if kept_back else changed(effects), values=values)
 
 
 def _state(call: Call, host: PredictedHost, there: PredictedUnit, state: str | None) -> tuple[Effect, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aisafe.effects.filetree import FileTree, PredictedFile
@@ -54,16 +54,24 @@ class UnitFiles:
         self._state = state
         self._files = files
         self._brought: dict[str, str] = {}
+        self._off: set[str] = set()
         self._gone: set[str] = set()
         self._cache: dict[str, tuple[int, Definition]] = {}
         self._quadlets = Quadlets(state, files)
         self._changes: tuple[int, Changes] = (0, Changes())
 
-    def introduce(self, name: str, package: str) -> None:
+    def introduce(self, name: str, package: str, *, enabled: bool = True) -> None:
         """``name`` comes with ``package``, whose files cannot be seen before it is installed."""
         self._brought[name] = package
+        (self._off.discard if enabled else self._off.add)(name)
         self._gone.discard(name)
         self._cache.clear()
+
+    def package_of(self, name: str) -> str:
+        """The package of the run that brings the unit, while nobody can read its file; '' for another."""
+        live = self._state.units.get(name)
+        unseen = name in self._brought and (live is None or live.load_state != "loaded")
+        return self._brought[name] if unseen and self._fragment(name) is None else ""
 
     def forget(self, name: str) -> None:
         """``name`` goes with its package."""
@@ -106,6 +114,8 @@ class UnitFiles:
             return Definition(unit=live)
         if name in self._brought and not touched:
             return self._from_package(name)
+        if name in self._brought and live is None and self._fragment(name) is None:
+            return self._from_package(name, drop_ins=self._drop_ins(name))
         return self._read(name, live)
 
     def _from_quadlet(self, name: str, source: Quadlet, live: Unit | None) -> Definition:
@@ -153,25 +163,45 @@ class UnitFiles:
             self._changes = (self._files.stamp, Changes(definitions=tuple(definitions), links=links))
         return self._changes[1]
 
-    def _from_package(self, name: str) -> Definition:
-        """What is known of a unit that a package brings: the program and its defaults."""
+    def _from_package(self, name: str, *, drop_ins: Sequence[PredictedFile] = ()) -> Definition:
+        """What is known of a unit that a package brings: the program, its defaults, and the run's drop-ins."""
         live = self._state.units.get(name)
         if live is not None and live.load_state == "loaded":
             return Definition(unit=live)
-        program = by_unit(name) or by_package(self._brought[name])
+        package = self._brought[name]
+        known = starts(package)
+        beside = known is not None and name in (*known.units[1:], *known.started)  # it helps the package's server
+        program = by_unit(name) or (None if beside else by_package(package))
         binaries = program.binaries if program and name.endswith(".service") else ()
         instance = name.removesuffix(".service").partition("@")[2]
-        commands = ((f"/usr/sbin/{binaries[0]}", *((instance,) if instance else ())),) if binaries else ()
         if self._is_umbrella(name):
             return Definition(
                 unit=Unit(name=name, commands=(("/bin/true",),), type="oneshot", unit_file_state="enabled")
             )
-        known = starts(self._brought[name])
-        return Definition(
-            unit=Unit(
-                name=name, commands=commands, unit_file_state="enabled", requires=known.umbrellas if known else ()
-            )
-        )
+        given = {path: words for path, words in (program.arguments if program else {}).items() if self._written(path)}
+        words = [*((instance,) if instance else ()), *(word for words in given.values() for word in words.split())]
+        commands = ((f"/usr/sbin/{binaries[0]}", *words),) if binaries else ()
+        unit = Unit(name=name, commands=commands, environment_files=tuple(f"-{path}" for path in given),
+                    unit_file_state="disabled" if name in self._off else "enabled",
+                    requires=known.umbrellas if known else ())  # fmt: skip
+        others = {f"/etc/default/{stem}" for stem in (package, name.rpartition(".")[0])} - set(given)
+        other = next((path for path in sorted(others) if self._written(path)), "")
+        unread = f"how the unit of the package {package} uses {other} is not known" if other else ""
+        if not drop_ins:
+            return Definition(unit=unit, unread=unread)
+        lines = [*(f"ExecStart={' '.join(command)}" for command in commands),
+                 *(f"EnvironmentFile={path}" for path in unit.environment_files)]  # fmt: skip
+        place = f"/lib/systemd/system/{name}"
+        parts = [unitfile.read("\n".join(["[Service]", *lines]), place)]
+        parts += [unitfile.read(_text(part), part.path) for part in drop_ins]
+        names = tuple(part.path for part in drop_ins)
+        made, bad = self._load(name, unitfile.merge(parts), live=None, fragment=place, source=place, drop_ins=names)
+        made = replace(made, unit_file_state=unit.unit_file_state, requires=(*made.requires, *unit.requires))
+        return Definition(unit=made, unread=unread, bad=bad)
+
+    def _written(self, path: str) -> bool:
+        """Whether the run itself made or changed the file, so that it is not as a package has it."""
+        return path in self._files.all_changed()
 
     def _is_umbrella(self, name: str) -> bool:
         known = starts(self._brought.get(name, ""))

@@ -10,19 +10,29 @@ from typing import Literal
 
 from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
+from aisafe.effects.conditions import unmet
 from aisafe.effects.filetree import FileTree
 from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
 from aisafe.formats import composecommand
 from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
+from aisafe.formats.ports import only_ipv4
 from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name
 from aisafe.knowledge.packages import is_umbrella, starts
 from aisafe.knowledge.programs import by_package
-from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
+from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit, Unknown
+from aisafe.model.unknown import alternatives_of
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
 LOOPBACK6 = IPv6Address("::1")
+LOOPBACK6_LINE = f"{int(LOOPBACK6):032x} "
+OWN_DIRECTORIES = {
+    "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "ConfigurationDirectory": "/etc",
+}  # fmt: skip
+"""Those below /run go with the service."""
+ALTERNATIVES = 16
+"""How many renderings of a template are tried, at most."""
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
 
 
@@ -75,6 +85,9 @@ class UnitStore:
         self._definitions = UnitFiles(state, files)
         self._now: dict[str, _Now] = {}
         self._outlined: set[str] = set()
+        self._open: dict[str, int] | None = None  # files with alternatives that were read, while they are tried out
+        self._choice = 0
+        self._vague = False
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
 
@@ -116,6 +129,8 @@ class UnitStore:
 
     def start(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)
+        if not there.unit.active and self.kept_back(there.unit.name):
+            return ()
         if there.unit.active and there.certainty == "certain":
             return ()
         sure = not there.unit.active and there.certainty == "certain" and not self._blind()
@@ -123,9 +138,26 @@ class UnitStore:
         return self._begin(call, there, "start", sure=sure, why=why)
 
     def restart(self, call: Call, name: str) -> tuple[Effect, ...]:
+        if self.kept_back(name):
+            return self.stop(call, name)
         there = self.get(name)
         effects = self._begin(call, there, "restart", sure=True, why="")
         return (*effects, *self._followers(call, there.unit.name, "restart"))
+
+    def kept_back(self, name: str) -> str:
+        """The condition (systemd.unit(5), Condition…=) that certainly keeps the unit from starting; '' for none.
+
+        ``systemctl start`` reports success all the same.
+        """
+        name = self.canonical(name)
+        package = self._definitions.package_of(name)
+        if package:
+            known = starts(package)
+            capability = known.capability if known and name.endswith(".service") else ""
+            entries = [("ConditionCapability", capability)] if capability else []
+        else:
+            entries = [(entry.key, entry.value) for entry in self.sections(name).conditions()]
+        return unmet(entries, self._files)
 
     def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)
@@ -213,19 +245,29 @@ class UnitStore:
         umbrellas = known.umbrellas if known else ()
         begun = (*umbrellas, *known.units) if known else tuple(map(full_name, program.units[:1] if program else ()))
         effects: list[Effect] = []
-        for name in (*begun, *(known.enabled if known else ())):
+        only = known.started if known else ()
+        for name in (*begun, *only, *(known.enabled if known else ())):
             there = self.get(name)
             if there.found and there.unit.active:
                 continue
-            self._definitions.introduce(name, package)
-            effects += self._brought(call, name, package, start=name in begun, empty=name in umbrellas)
+            self._definitions.introduce(name, package, enabled=name not in only)
+            effects += self._brought(
+                call, name, package, start=name in (*begun, *only), empty=name in (*umbrellas, *only)
+            )
+        if not effects and program is not None:  # the package has a unit, and leaves it alone
+            for name in map(full_name, program.units[:1]):
+                if self.get(name).found is False:
+                    self._definitions.introduce(name, package, enabled=False)
         return tuple(effects)
 
     def _brought(self, call: Call, name: str, package: str, *, start: bool, empty: bool) -> Iterator[Effect]:
+        start = start and not self.kept_back(name)
         found = self._computed(self._definitions.on_disk(name).unit, self.reader()) if start else None
         found = Listening() if found is not None and empty else found
-        self._become(call, name, active=True if start else None, file_state="enabled", listening=found)
-        yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
+        on = self._definitions.on_disk(name).unit.unit_file_state == "enabled"
+        self._become(call, name, active=True if start else None, file_state="enabled" if on else None, listening=found)
+        if on:
+            yield self._effect(call, "enable", name, sure=True, why="", detail=f"by the package {package}")
         if found is not None:
             detail = "; ".join(filter(None, (f"by the package {package}", *found.evidence, found.why)))
             yield self._effect(call, "start", name, sure=True, why="", listening=found, detail=detail)
@@ -300,6 +342,28 @@ class UnitStore:
         return Reader(text=self._text, names=self._names)
 
     def _computed(self, unit: Unit, read: Reader) -> Listening:
+        """By its definition and the files it names; where a file has alternatives (a template with a condition that only
+        the run decides), by each of them: what they all say is known."""
+        self._open, self._choice, self._vague = {}, 0, False
+        try:
+            found = [self._by_files(unit, read)]
+            while self._choice + 1 < min(max(self._open.values(), default=1), ALTERNATIVES):
+                self._choice += 1
+                found.append(self._by_files(unit, read))
+        finally:
+            opened, self._open = self._open, None
+        if not opened:
+            return found[0]
+        path, count = max(opened.items(), key=lambda item: item[1])
+        together = found[0]
+        for other in found[1:]:
+            together = together.with_others(other)
+        same = all(set(each.sockets) == set(found[0].sockets) for each in found)
+        if same and together.known and count <= ALTERNATIVES and not self._vague:
+            return found[0]
+        return replace(together, known=False, why=together.why or f"{path} is known only in the run")
+
+    def _by_files(self, unit: Unit, read: Reader) -> Listening:
         passed = [
             socket for other in unit.triggered_by if other.endswith(".socket") and self.get(other).unit.active
             for socket in sockets.of_unit(self.get(other).unit).sockets
@@ -308,6 +372,9 @@ class UnitStore:
         found = sockets.of_unit(unit, read=read, engine=engine, held_by_sockets=passed)
         if any(socket.address == LOOPBACK6 for socket in found.sockets) and not engine.ipv6():
             found = replace(found, sockets=tuple(item for item in found.sockets if item.address != LOOPBACK6))
+        known = identity.of_unit(unit, sockets.environment_of(unit, UNREAD)[0]).known
+        if known is not None and known.addrconfig and self._without_ipv6():
+            found = replace(found, sockets=tuple(dict.fromkeys(map(only_ipv4, found.sockets))))
         if self._outlined:
             found = replace(found, evidence=tuple(map(self._located, found.evidence)))
         return found  # a host without ::1 cannot bind it, and servers go on with the rest
@@ -317,6 +384,13 @@ class UnitStore:
         return re.sub(
             r"(/\S+?):\d+(?=\s|$)", lambda found: found[1] if found[1] in self._outlined else found[0], evidence
         )
+
+    def _without_ipv6(self) -> bool:
+        """Whether no interface but the loopback has an IPv6 address (getaddrinfo(3), AI_ADDRCONFIG)."""
+        table = self._files.get("/proc/net/if_inet6")
+        lines = (table.text or "").splitlines()
+        seen = table.kind in ("file", "absent") and (table.text is not None or table.kind == "absent")
+        return seen and all(line.startswith(LOOPBACK6_LINE) for line in lines)
 
     def _live(self, unit: Unit) -> Listening:
         found = Listening()
@@ -336,11 +410,16 @@ class UnitStore:
         found = self._files.get(path, follow=True)
         if found.kind in ("absent", "directory", "other"):
             return None if found.certainty == "certain" else False
-        text = found.text
         if found.outline is not None:
             self._outlined.add(path)
-            text = found.outline.decode("utf-8", "replace")
-        return text if text is not None and found.certainty == "certain" else False
+            return found.outline.decode("utf-8", "replace") if found.certainty == "certain" else False
+        if self._open is not None and isinstance(found.content, Unknown) and found.certainty == "certain":
+            texts, whole = alternatives_of(found.content)
+            if texts:
+                self._open[path] = max(len(texts), self._open.get(path, 0))
+                self._vague = self._vague or not whole
+                return texts[min(self._choice, len(texts) - 1)]
+        return found.text if found.text is not None and found.certainty == "certain" else False
 
     def _names(self, directory: str) -> tuple[str, ...] | None:
         return None if self._files.get(directory, follow=True).kind == "unseen" else self._files.entries(directory)
@@ -408,11 +487,29 @@ class UnitStore:
         notes = ["; ".join(found.evidence) or found.why, old]
         return (
             *first,
+            *self._own_directories(call, unit.name),
             self._effect(
                 call, action, unit.name, sure=sure, why=why, listening=found, frees=frees,
                 detail="; ".join(note for note in notes if note),
             ),
         )  # fmt: skip
+
+    def _own_directories(self, call: Call, name: str) -> Iterator[Effect]:
+        """What systemd makes before the service starts (systemd.exec(5), RuntimeDirectory= and the like), where it lasts."""
+        text = self.sections(name)
+        if text.flag("Service", "DynamicUser"):
+            return  # private directories, and links to them
+        user = text.last("Service", "User", "root")
+        for key, above in OWN_DIRECTORIES.items():
+            mode = text.last("Service", f"{key}Mode", "0755")
+            for entry in text.words("Service", key):
+                path = f"{above}/{entry.partition(':')[0]}"
+                if "%" in path or self._files.get(path, follow=True).exists is not False:
+                    continue
+                given = int(mode, 8) if mode.isdigit() else None
+                yield from self._files.make_directory(
+                    call, path, mode=given, owner=user, group=text.last("Service", "Group") or None
+                )
 
     def _set_enabled(self, call: Call, name: str, *, enabled: bool) -> tuple[Effect, ...]:
         there = self.get(name)

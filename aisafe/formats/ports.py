@@ -146,6 +146,11 @@ def listen_address(text: str, *, protocol: Protocol = "tcp", default_port: int |
     return Socket(protocol=protocol, address=address, port=port, ipv6_only=only)
 
 
+def only_ipv4(socket: Socket) -> Socket:
+    """The wildcard of both families as IPv4 alone has it."""
+    return replace(socket, address=ANY4) if socket.address == ANY6 and not socket.ipv6_only else socket
+
+
 def both_families(socket: Socket) -> Socket:
     """The socket that Go's net.Listen("tcp", …) opens: 0.0.0.0 is all of IPv6 and IPv4 (pkg.go.dev/net, Listen)."""
     return replace(socket, address=ANY6) if socket.address == ANY4 else socket

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from aisafe.formats.configfiles import Found, NotUnderstood, Reader, included, matching
-from aisafe.formats.servers import apache, caddy, databases, haproxy, mail, names, nginx, system, trees
+from aisafe.formats.servers import apache, caddy, databases, haproxy, mail, names, nginx, otelcol, system, trees
 from aisafe.knowledge.programs import Config
 
 __all__ = ["Found", "NotUnderstood", "Reader", "matching", "settings"]
@@ -19,7 +19,7 @@ _SERVERS: Final[Mapping[str, Callable[[str, str, Reader], Found]]] = {
     "rsyslog": system.rsyslog, "snmpd": system.snmpd, "chrony": system.chrony, "tomcat": system.tomcat,
     "postgresql": databases.postgresql, "mysql": databases.mysql, "mosquitto": databases.mosquitto,
     "redis": databases.redis, "bind": names.bind, "unbound": names.unbound, "dnsmasq": names.dnsmasq,
-    "postfix": mail.postfix, "dovecot": mail.dovecot, "traefik": trees.traefik,
+    "postfix": mail.postfix, "dovecot": mail.dovecot, "traefik": trees.traefik, "otelcol": otelcol.read,
 }  # fmt: skip
 
 

@@ -76,6 +76,14 @@ class UnitFile:
         value = self.last(section, key)
         return value.lower() in TRUE if value else default
 
+    def conditions(self) -> tuple[Entry, ...]:
+        """The Condition…= of [Unit], in order; an empty one takes back those of its kind, and with them all (systemd.unit(5))."""
+        found: list[Entry] = []
+        for entry in self.entries:
+            if entry.section == "Unit" and entry.key.startswith("Condition"):
+                found = [*found, entry] if entry.value else []
+        return tuple(found)
+
     def words(self, section: str, key: str) -> tuple[str, ...]:
         """The words of a list option that separates by spaces (WantedBy=, Alias=, After=)."""
         return tuple(word for entry in self.every(section, key) for word in split_words(entry.value))

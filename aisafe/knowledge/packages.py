@@ -16,12 +16,16 @@ class Starts:
 
     ``umbrellas``: started too, but only stand for other units (``postgresql.service``), which are PartOf= them, and hold no
     socket themselves. ``stands_for``: ID-VERSION_ID of os-release(5) -> the package whose content it is there.
+    ``started``: neither enabled nor with a socket, but started.
+    ``capability``: what the services' ConditionCapability= asks for (capabilities(7)).
     """
 
     units: tuple[str, ...] = ()
     umbrellas: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     stands_for: Mapping[str, str] = field(default_factory=dict)
+    started: tuple[str, ...] = ()
+    capability: str = ""
     source: str
 
 
@@ -51,6 +55,8 @@ def _table() -> Mapping[str, Starts]:
             umbrellas=tuple(entry.get("umbrellas", ())),
             enabled=tuple(entry.get("enabled", ())),
             stands_for=entry.get("stands_for", {}),
+            started=tuple(entry.get("started", ())),
+            capability=entry.get("capability", ""),
             source=entry["source"],
         )
         for name, entry in data.items()

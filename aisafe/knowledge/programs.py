@@ -15,7 +15,7 @@ Part = Literal["address", "port", "host", "hosts", "off"]
 Style = Literal[
     "words", "equals", "yaml", "toml", "json", "hcl", "nginx", "apache", "haproxy", "caddy", "sshd", "rsyslog", "snmpd",
     "chrony", "tomcat", "postgresql", "mysql", "mosquitto", "redis", "bind", "unbound", "dnsmasq", "postfix", "dovecot",
-    "traefik", "other",
+    "traefik", "otelcol", "other",
 ]  # fmt: skip
 STYLES: Final = get_args(Style)
 PARTS: Final = ("address", "port", "host", "hosts", "off")
@@ -55,7 +55,9 @@ class Program:
 
     ``container_sockets``: the same for its usual image, where that differs. ``generic``: it says nothing of what is
     served (an interpreter, a general server for applications). ``go``: it takes 0.0.0.0 for all of both families, as
-    Go's net.Listen does. ``source``: where all this is written.
+    Go's net.Listen does. ``arguments``: file of its package's unit -> the words with variables of it in ExecStart=.
+    ``addrconfig``: without an address it takes IPv4 alone where no interface but the loopback has IPv6 (getaddrinfo(3)).
+    ``source``: where all this is written.
     """
 
     name: str
@@ -69,8 +71,10 @@ class Program:
     environment: Mapping[str, tuple[Setting, ...]]
     config: tuple[Config, ...] = ()
     positional: tuple[Setting, ...] = ()
+    arguments: Mapping[str, str] = field(default_factory=dict)
     generic: bool = False
     go: bool = False
+    addrconfig: bool = False
     source: str = ""
 
 
@@ -152,8 +156,10 @@ def _program(name: str, data: Mapping[str, Any]) -> Program:
         environment=_table(data.get("environment")),
         config=tuple(_config(name, item) for item in data.get("config", ())),
         positional=_settings(data.get("positional", ())),
+        arguments=data.get("arguments", {}),
         generic=data.get("generic", False),
         go=data.get("go", False),
+        addrconfig=data.get("addrconfig", False),
         source=data["source"],
     )
 

@@ -14,6 +14,7 @@ from ansible.template import Templar, trust_as_template
 
 from aisafe.effects.api import SourceFile
 from aisafe.model import Unknown, is_unknown
+from aisafe.model.unknown import one_of
 from aisafe.simulation.conditions import EXPLORATION, alternatives
 from aisafe.simulation.moment import now
 
@@ -224,8 +225,7 @@ def _content(texts: list[Any], encoding: str) -> bytes | Unknown:
         if not is_unknown(text):
             return ("" if text is None else str(text)).encode(encoding, "surrogateescape")
     why = EXPLORATION.why or next((text.why for text in texts if isinstance(text, Unknown)), "what only the run knows")
-    parts = [f"⟦alternative {index} of {len(texts)}⟧\n{text}" for index, text in enumerate(texts, 1)]
-    return Unknown(why, partial="\n".join(parts))
+    return one_of(texts, why, more=EXPLORATION.capped)
 
 
 def _flag(value: object) -> bool:

@@ -110,3 +110,14 @@ def test_authorized_key_of_a_user() -> None:
     unknown = run(host, "ansible.posix.authorized_key", {"user": "bob", "key": Unknown("the output of 'key'")})
     assert unknown.changed is None
     assert "eve" in run(host, "ansible.posix.authorized_key", {"user": "eve", "key": "ssh-ed25519 AAAA me"}).failed
+
+
+def test_the_account_of_a_package_that_came_before_has_no_new_home() -> None:
+    host = predicted()
+    run(host, "apt", {"name": "haproxy"})
+    [group] = run(host, "group", {"name": "haproxy"}).effects
+    assert group.certainty == "possible"
+    result = run(host, "user", {"name": "haproxy", "system": True})
+    assert [(effect.kind, effect.certainty) for effect in result.effects] == [("user", "possible")]
+    other = run(host, "user", {"name": "shop"})
+    assert ("user", "certain") in [(effect.kind, effect.certainty) for effect in other.effects]

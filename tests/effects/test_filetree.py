@@ -131,3 +131,50 @@ def test_a_directory_that_was_removed_and_made_again_is_empty() -> None:
     assert host.file("/opt/app/run").exists is False
     (effect,) = run(host, "copy", {"dest": "/opt/app/run", "content": "old"}).effects
     assert (effect.action, effect.certainty) == ("create", "certain")
+
+
+def test_what_an_archive_may_hold_is_not_absent() -> None:
+    host = predicted(directories=["/opt/app"])
+    run(host, "file", {"path": "/opt/app", "state": "absent"})
+    run(host, "file", {"path": "/opt/app", "state": "directory"})
+    assert host.file("/opt/app/bin/tool").exists is False
+    host.files.fill("/opt/app", "what the archive holds")
+    assert host.file("/opt/app/bin/tool").exists is None
+    run(host, "file", {"path": "/opt/app/bin/tool", "state": "absent"})
+    run(host, "file", {"path": "/opt/app", "state": "absent"})
+    assert host.file("/opt/app/bin/tool").exists is False
+
+
+def test_maintainer_scripts_set_owners_of_what_was_there_before() -> None:
+    host = predicted(directories=["/etc", "/srv"])
+    run(host, "file", {"path": "/etc/redis", "state": "directory", "mode": "0750", "owner": "root", "group": "root"})
+    run(host, "copy", {"dest": "/etc/redis/redis.conf", "content": "port 6390\n", "mode": "0644"})
+    run(host, "copy", {"dest": "/srv/mine", "content": "x", "mode": "0644"})
+    run(host, "apt", {"name": "redis-server"})
+    assert [host.file(path).owner for path in ("/etc/redis", "/etc/redis/redis.conf", "/srv/mine")] == [
+        None,
+        None,
+        "root",
+    ]
+    assert host.file("/etc/redis/redis.conf").text == "port 6390\n"
+
+
+def test_a_directory_that_is_perhaps_made_anew_perhaps_holds_what_it_held() -> None:
+    host = predicted({"/opt/app/config": b"same"})
+    run(host, "file", {"path": "/opt/app", "state": "absent"}, certainty="possible", why="a version")
+    run(host, "file", {"path": "/opt/app", "state": "directory"})
+    effects = run(host, "copy", {"dest": "/opt/app/config", "content": "same", "mode": "0644"}).effects
+    assert [effect.certainty for effect in effects] == ["possible"]
+    again = predicted({"/opt/app/config": b"same"})
+    run(again, "file", {"path": "/opt/app", "state": "absent"})
+    run(again, "file", {"path": "/opt/app", "state": "directory"})
+    assert run(again, "copy", {"dest": "/opt/app/config", "content": "same", "mode": "0644"}).changed is True
+
+
+def test_below_a_directory_that_a_package_may_have_brought() -> None:
+    host = predicted(directories=["/etc"])
+    run(host, "apt", {"name": "app"})
+    made = run(host, "file", {"path": "/etc/app/conf.d", "state": "directory", "mode": "0700"})
+    assert [effect.certainty for effect in made.effects] == ["possible", "possible"]
+    [written] = run(host, "copy", {"dest": "/etc/app/conf.d/a.conf", "content": "ours"}).effects
+    assert written.certainty == "certain"

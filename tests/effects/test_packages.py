@@ -132,7 +132,7 @@ def test_what_packages_start_is_well_formed_and_sourced() -> None:
     table = yaml.safe_load(files("aisafe.knowledge").joinpath("packages.yml").read_text())
     assert len(table) >= 40
     for name, entry in table.items():
-        assert set(entry) <= {"units", "umbrellas", "enabled", "stands_for", "source"}, name
+        assert set(entry) <= {"units", "umbrellas", "enabled", "stands_for", "started", "capability", "source"}, name
         assert len(entry["source"]) > 10, name
         assert all("." in unit for unit in [*entry.get("units", []), *entry.get("enabled", [])]), name
 
@@ -166,3 +166,8 @@ def test_after_an_installation_stat_does_not_know_but_a_whole_file_is_certain() 
     assert (effect.action, effect.certainty) == ("create", "certain")
     (effect,) = run(host, "file", {"path": "/etc/new.d", "state": "directory"}).effects
     assert effect.certainty == "possible"
+
+
+def test_a_unit_that_a_package_starts_and_does_not_enable() -> None:
+    effects = run(predicted(), "apt", {"name": "apache2"}).effects
+    assert [effect.action for effect in effects if effect.name == "apache-htcacheclean.service"] == ["start"]

@@ -7,8 +7,10 @@ import pytest
 from aisafe.effects.api import LiveFile, Result
 from aisafe.effects.predicted import PredictedHost
 from aisafe.model import BlindSpot, Holder, Unit, Unknown
+from aisafe.model.unknown import one_of
 from tests.effects.living import (
     EXPORTER,
+    IF_INET6,
     brief,
     container,
     exporter_host,
@@ -21,6 +23,7 @@ from tests.effects.living import (
 )
 from tests.effects.scenes import TASK, Call, directory, predicted, run
 
+GLOBAL6 = b"fe800000000000000042acfffe110002 02 40 20 80     eth0\n"
 AGENT = "/etc/systemd/system/agent.service"
 TEXT = (
     "[Service]\nEnvironmentFile=-/etc/default/agent\nEnvironment=MORE=--x\n"
@@ -359,3 +362,69 @@ def test_what_a_unit_stands_for_stops_with_it() -> None:
     ]  # fmt: skip
     assert not host.unit("postgresql@15-main").unit.active
     assert forecast(host).needs == ()
+
+
+def test_a_packages_unit_takes_the_arguments_that_the_run_wrote() -> None:
+    host = living()
+    run(host, "apt", {"deb": "/srv/alloy_1.2.1_amd64.deb"})
+    assert host.unit("alloy").found
+    assert host.unit("alloy").unit.unit_file_state == "disabled"
+    text = 'CUSTOM_ARGS="--server.http.listen-addr=0.0.0.0:12346"\n'
+    run(host, "copy", {"dest": "/etc/default/alloy", "content": text})
+    run(host, "file", {"path": "/etc/systemd/system/alloy.service.d", "state": "directory"})
+    drop_in = "[Service]\nRestart=always\n"
+    run(host, "copy", {"dest": "/etc/systemd/system/alloy.service.d/a.conf", "content": drop_in})
+    result = run(host, "systemd", {"name": "alloy", "state": "restarted", "enabled": True, "daemon_reload": True})
+    assert [effect.action for effect in result.effects] == ["enable", "restart"]
+    assert [str(socket) for socket in result.effects[-1].binds] == ["[::]:12346/tcp"]
+    assert result.effects[-1].sockets_known
+
+
+def test_a_file_that_the_packages_unit_may_read_leaves_its_sockets_open() -> None:
+    host = living()
+    run(host, "copy", {"dest": "/etc/default/memcached", "content": "ANYTHING=-p 1\n"})
+    [start] = [effect for effect in run(host, "apt", {"name": "memcached"}).effects if effect.action == "start"]
+    assert start.binds
+    assert not host.units.listening("memcached").known
+
+
+def test_a_template_whose_condition_only_the_run_decides_still_tells_its_sockets() -> None:
+    unit = b"[Service]\nExecStart=/usr/bin/redis-server /etc/redis.conf\n"
+    host = living(files={"/etc/systemd/system/store.service": unit})
+    same = one_of(["port 6390\nsave 900 1\n", "port 6390\n"], "the version")
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": same})
+    found = host.units.listening("store")
+    assert found.known
+    assert {socket.port for socket in found.sockets} == {6390}
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": one_of(["port 6390\n", "port 6391\n"], "the version")})
+    found = host.units.listening("store")
+    assert not found.known
+    assert {socket.port for socket in found.sockets} == {6390, 6391}
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": one_of(["port 6390\n", "port ⟦a port⟧\n"], "the version")})
+    assert not host.units.listening("store").known
+    run(host, "copy", {"dest": "/etc/redis.conf", "content": Unknown("a name", "port 6392\nname ⟦a name⟧\n")})
+    found = host.units.listening("store")
+    assert not found.known
+    assert {socket.port for socket in found.sockets} == {6392}
+
+
+def test_a_start_makes_the_directories_of_the_service() -> None:
+    text = "[Service]\nExecStart=/usr/bin/app\nUser=app\nStateDirectory=app app/cache\nLogsDirectory=app:there\n"
+    host = living(files={"/etc/systemd/system/app.service": text.encode()})
+    effects = run(host, "systemd", {"name": "app", "state": "started"}).effects
+    names = [effect.name for effect in effects if effect.kind == "file" and "app" in effect.name]
+    assert names == ["/var/lib/app", "/var/lib/app/cache", "/var/log/app"]
+    assert host.file("/var/lib/app").owner == "app"
+    assert not [
+        effect
+        for effect in run(host, "systemd", {"name": "app", "state": "restarted"}).effects
+        if effect.kind == "file"
+    ]
+
+
+@pytest.mark.parametrize(("table", "address"), [(IF_INET6, "0.0.0.0"), (IF_INET6 + GLOBAL6, "[::]")])
+def test_apache_takes_ipv6_where_an_interface_has_it(table: bytes, address: str) -> None:
+    host = living(files={"/proc/net/if_inet6": table})
+    effects = run(host, "apt", {"name": "apache2"}).effects
+    [start] = [effect for effect in effects if (effect.action, effect.name) == ("start", "apache2.service")]
+    assert [str(socket) for socket in start.binds] == [f"{address}:80/tcp"]

@@ -8,8 +8,9 @@ wrong. What was said to be certain and did not happen is listed by itself.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
@@ -48,27 +49,58 @@ class Tally:
         (self.wrong_certain if certain else self.wrong).append(what)
 
 
-def compare(before: Facts, told: Mapping[str, Any], after: Facts, brought: Brought, host: str) -> dict[str, Tally]:
-    """One host in one play. ``told``: what `foresee` wrote; ``brought``: what packages explain."""
+def compare(
+    before: Facts, told: Mapping[str, Any], after: Facts, brought: Brought, host: str, *, without: Sequence[str] = ()
+) -> dict[str, Tally]:
+    """One host in one play. ``told``: what `foresee` wrote; ``brought``: what packages explain; ``without``: directories
+    that neither look went into."""
     forecast = told["forecast"]["hosts"][host]
-    contents = told["contents"].get(host, {})
+    left_out = tuple(without)
+    contents = {
+        where: file
+        for path, file in told["contents"].get(host, {}).items()
+        if not (where := merged(path)).startswith(tuple(f"{each}/" for each in left_out)) and where not in left_out
+    }
     tallies = {kind: Tally() for kind in KINDS}
     mounted = tuple(f"{place}/" for place in set(after.get("mount", ())) - set(before.get("mount", ())))
     _files(tallies, before["file"], after["file"], brought, contents, forecast["effects"], mounted)
-    _units(tallies["unit"], before["unit"], after["unit"], forecast)
+    _units(tallies["unit"], before["unit"], after["unit"], forecast, _of_others(before, after))
     _sockets(tallies["socket"], before["socket"], after["socket"], forecast)
-    _packages(tallies["package"], before, after, _last(forecast, "package"))
+    again = {e["name"] for e in forecast["effects"] if e["kind"] == "package" and e["action"] == "remove"}
+    _packages(tallies["package"], before, after, _last(forecast, "package"), again)
     for kind in ("container", "image", "network", "volume", "user", "group"):
         units = _of_units(forecast) if kind == "container" else frozenset()
         _things(tallies[kind], before[kind], after[kind], brought, _last(forecast, kind), units)
     return tallies
 
 
+def merged(path: str) -> str:
+    """Where a path really lies: /lib, /bin and /sbin are links into /usr (Debian, UsrMerge)."""
+    return re.sub(r"^/(lib|bin|sbin)/", r"/usr/\1/", path)
+
+
+def _of_packages(path: str, entry: Mapping[str, Any], brought: Brought) -> bool:
+    """What maintainer scripts make and dpkg does not list: links that enable a unit (its aliases, systemd.unit(5)), those of
+    update-alternatives(1), links to files that came with a package (a2enmod(8)), and what pam-auth-update(8) and
+    pg_createcluster(1) write."""
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry["target"])) if entry["target"] else ""
+    alias = re.match(r"/etc/systemd/(system|user)/[^/]+$", path) and re.match(r"(/usr)?/lib/systemd/", target)
+    linked = bool(alias) or target.startswith("/etc/alternatives/") or target in brought.paths
+    return linked or any(package in brought.packages and re.match(made, path) for package, made in MADE.items())
+
+
+MADE = {
+    "libpam-runtime": r"/etc/pam\.d/common-",
+    "postgresql-common": r"/etc/postgresql/\d+(/main(/|$)|$)",
+}
+"""Package whose scripts make files under names that no list holds -> the files."""
+
+
 def _named(effects: list[dict[str, Any]]) -> dict[str, str]:
     """Paths that an effect names, and how sure the surest of them is."""
     found: dict[str, str] = {}
     for effect in effects:
-        for path in {effect["name"], *effect["paths"]}:
+        for path in map(merged, {effect["name"], *effect["paths"]}):
             if found.get(path) != "certain":
                 found[path] = effect["certainty"]
     return found
@@ -84,7 +116,7 @@ def _files(
     mounted: tuple[str, ...],
 ) -> None:
     tally, named = tallies["file"], _named(effects)
-    removed = {effect["name"] for effect in effects if effect["kind"] == "file" and effect["action"] == "remove"}
+    removed = {merged(e["name"]) for e in effects if e["kind"] == "file" and e["action"] == "remove"}
     changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     said = {
         path: file
@@ -115,7 +147,11 @@ def _files(
         backup = any(fnmatch(path, name) for name in patterns)  # its name holds the time
         if backup or (path not in after and path.startswith(below)):  # or it went with the directory above it
             tally.hit(happened=True)
-        elif not brought.explains(path) and not any(path.startswith(place) for place in mounted):
+        elif not (
+            brought.explains(path)
+            or path.startswith(mounted)
+            or _of_packages(path, after.get(path) or before[path], brought)
+        ):
             tally.miss(f"{path} ({'gone' if path not in after else 'made' if path not in before else 'changed'})")
 
 
@@ -168,7 +204,28 @@ def _on(state: str) -> str:
     return {"enabled": "yes", "enabled-runtime": "yes", "masked": "masked", "disabled": "no"}.get(state, "no")
 
 
-def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], forecast: Mapping[str, Any]) -> None:
+def _of_others(before: Facts, after: Facts) -> frozenset[str]:
+    """Units of packages that came and nobody asked for (apt-mark(8)), and units that a package brings masked."""
+    found = set()
+    for name, unit in after["unit"].items():
+        package = after["owned"].get(f"/usr/lib/systemd/system/{name}", "")
+        if (
+            package
+            and package not in before["package"]
+            and (package not in after["manual"] or unit["enabled"] == "masked")
+        ):
+            found.add(name)
+    return frozenset(found)
+
+
+def _units(
+    tally: Tally,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    forecast: Mapping[str, Any],
+    of_others: Container[str],
+) -> None:
+    """``of_others``: units that count only where they were foreseen."""
     happened = {(name, aspect): new for name, aspect, _, new in _states(before, after)}
     said: dict[tuple[str, str], tuple[str, str]] = {}
     for effect in forecast["effects"]:
@@ -203,7 +260,7 @@ def _units(tally: Tally, before: Mapping[str, Any], after: Mapping[str, Any], fo
                       f"{was['enabled']}", certain=certain)  # fmt: skip
     told = {(name, "active" if aspect == "restarted" else aspect) for name, aspect in said}
     for (name, aspect), new in sorted(happened.items()):
-        if (name, "active" if aspect == "restarted" else aspect) not in told:
+        if (name, "active" if aspect == "restarted" else aspect) not in told and name not in of_others:
             tally.miss(f"{name}: {aspect} {new}")
 
 
@@ -261,8 +318,13 @@ def _last(forecast: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _packages(tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapping[str, Any]]) -> None:
-    """Packages that were asked for (apt-mark(8), manual) or are gone; what they depend on is counted elsewhere."""
+def _packages(
+    tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapping[str, Any]], removed: Container[str]
+) -> None:
+    """Packages that were asked for (apt-mark(8), manual) or are gone; what they depend on is counted elsewhere.
+
+    ``removed``: said to go at some time; one that is said to come back is as it was before then.
+    """
     gone = {*before["package"]} - {*after["package"]}
     come = {name for name in after["manual"] if name not in before["package"]}
     other = {n for n in after["package"] if n in before["package"] and before["package"][n] != after["package"][n]}
@@ -272,6 +334,8 @@ def _packages(tally: Tally, before: Facts, after: Facts, said: Mapping[str, Mapp
         moved = before["package"].get(name) != after["package"].get(name)
         if right and moved:
             tally.hit(happened=name in changed)
+        elif right and name in removed and name in before["package"]:
+            continue
         else:
             tally.err(f"{name}: said {effect['action']}, is {after['package'].get(name, 'absent')}",
                       certain=effect["certainty"] == "certain")  # fmt: skip

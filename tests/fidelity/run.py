@@ -26,7 +26,7 @@ from tests.testbed.pool import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
-PREPARE = HERE / "prepare.sh"
+PREPARE, STANDIN = HERE / "prepare.sh", HERE / "standin.py"
 BIN = Path(sys.executable).parent
 ROLES = "AISAFE_FIDELITY_ROLES"
 """Environment variable: a directory with public roles (`OWNER+REPOSITORY/`), see sources.yml; their code is not ours."""
@@ -142,7 +142,7 @@ def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outco
     for host in hosts:
         packages = alone(pool, before[host.name], after[host.name])
         packaged = brought(host, before[host.name], after[host.name], packages)
-        found = compare(before[host.name], told, after[host.name], packaged, host.name)
+        found = compare(before[host.name], told, after[host.name], packaged, host.name, without=play.leaves_out)
         for kind, tally in found.items():
             outcome.tallies[kind] = _sum(outcome.tallies.get(kind, Tally()), tally)
     if twice and not done.returncode:
@@ -152,6 +152,7 @@ def _compared(play: Play, hosts: Sequence[Host], directory: Path, outcome: Outco
 def _prepare(play: Play, hosts: Sequence[Host]) -> None:
     for host in hosts:
         if play.prepare:
+            host.write("/usr/lib/standin.py", STANDIN.read_text(encoding="utf-8"))
             host.run(PREPARE.read_text(encoding="utf-8") + play.prepare, timeout=300)
             settle(host)
 
@@ -185,7 +186,7 @@ def _words(play: Play) -> list[str]:
     return ["-i", "inventory.ini", *play.extra, play.playbook]
 
 
-def _call(words: Sequence[str], directory: Path, *, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+def _call(words: Sequence[str], directory: Path, *, timeout: float = 2400) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words, cwd=directory, env=_environ(directory), capture_output=True, text=True, errors="replace", check=False,
         timeout=timeout, stdin=subprocess.DEVNULL,

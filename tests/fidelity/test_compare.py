@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.compare import Tally, compare
+from tests.fidelity.compare import KINDS, Tally, compare
 from tests.fidelity.run import HERE, Outcome, _in_memory, catalogue, sources
 from tests.fidelity.table import shortcomings, table
 from tests.fidelity.truth import Brought, packages_of, same
 
 EMPTY: dict[str, dict[str, Any]] = {
     kind: {}
-    for kind in ("file", "unit", "package", "manual", "socket", "container", "image", "network", "volume", "user", "group")
+    for kind in (*KINDS, "manual", "owned")
 }  # fmt: skip
 
 
@@ -210,3 +210,53 @@ def test_a_directory_at_the_top_counts() -> None:
         facts(file={"/srv": {**root, "mode": "775"}}),
     )
     assert (found["file"].found, found["file"].missed) == (1, [])
+
+
+def test_what_maintainer_scripts_make_is_the_packages() -> None:
+    def link(target: str) -> dict[str, Any]:
+        return {**entry(""), "type": "l", "sha256": None, "target": target}
+
+    came = Brought(paths=frozenset({"/etc/apache2/mods-available/ssl.load"}), packages=frozenset({"libpam-runtime"}))
+    after = facts(
+        file={
+            "/etc/apache2/mods-enabled/ssl.load": link("../mods-available/ssl.load"),
+            "/usr/bin/lzcat": link("/etc/alternatives/lzcat"),
+            "/etc/systemd/system/redis.service": link("/lib/systemd/system/redis-server.service"),
+            "/etc/pam.d/common-session": entry("1"),
+            "/etc/mine": link("/etc/other"),
+        }
+    )
+    assert compare(facts(), told(), after, came, "h")["file"].missed == ["/etc/mine (made)"]
+
+
+def test_units_of_packages_that_nobody_asked_for_are_not_counted() -> None:
+    unit = {"active": "active", "enabled": "enabled", "invocation": "1"}
+    after = facts(
+        unit={
+            "asked.service": unit,
+            "needed.service": unit,
+            "off.timer": {**unit, "active": "inactive", "enabled": "masked"},
+        },
+        owned={
+            f"/usr/lib/systemd/system/{name}": name.split(".")[0]
+            for name in ("asked.service", "needed.service", "off.timer")
+        },
+        package={"asked": "1", "needed": "1", "off": "1"},
+        manual={"asked", "off"},
+    )
+    missed = compare(facts(), told(), after, Brought(), "h")["unit"].missed
+    assert missed == ["asked.service: active active", "asked.service: enabled enabled"]
+
+
+def test_a_package_that_goes_and_comes_back_is_as_it_was() -> None:
+    there = facts(package={"docker.io": "1"}, manual={"docker.io"})
+    effects = (effect("package", "remove", "docker.io"), effect("package", "install", "docker.io"))
+    assert not compare(there, told(effects), there, Brought(), "h")["package"].wrong_certain
+
+
+def test_a_directory_that_is_left_out_is_not_judged_and_lib_is_usr_lib() -> None:
+    contents = {"/var/lib/db/main": final("1"), "/lib/systemd/system/a.service": final("2")}
+    effects = tuple(effect("file", "create", path) for path in contents)
+    after = facts(file={"/usr/lib/systemd/system/a.service": entry("2")})
+    tally = compare(facts(), told(effects, contents), after, Brought(), "h", without=["/var/lib/db"])["file"]
+    assert (tally.said, tally.right, tally.missed) == (1, 1, [])

@@ -24,11 +24,13 @@ class Brought:
 
     paths: frozenset[str] = frozenset()
     scripts: str = ""
+    packages: frozenset[str] = frozenset()
 
     def explains(self, name: str) -> bool:
-        return name in self.paths or bool(
-            self.scripts and re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w-])", self.scripts)
-        )
+        return name in self.paths or self._named(name)
+
+    def _named(self, name: str) -> bool:
+        return bool(self.scripts and re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w-])", self.scripts))
 
 
 Facts = dict[str, dict[str, Any]]
@@ -54,6 +56,7 @@ section scripts
 for file in *.postinst *.preinst *.config *.prerm *.postrm; do
     test -e "$file" || continue; name=${file%.*}; printf '\035%s\n' "${name%:*}"; cat "$file"
 done
+section ucf; test ! -s /var/lib/ucf/hashfile || md5sum --check /var/lib/ucf/hashfile 2>/dev/null | sed -n 's/: OK$//p' || true
 section changed; dpkg-query -W -f '${Conffiles}\n' | awk 'NF >= 2 {print $2 "  " $1}' | md5sum --check 2>/dev/null |
     sed -n 's/: FAILED.*//p' || true
 """
@@ -72,12 +75,16 @@ BOOKKEEPING = re.compile(
     r"|/etc/systemd/.*\.(wants|requires)(/|$)|/etc/rc[0-6S]\.d(/|$)"  # counted as units that are enabled
     r"|/var/log(/|$)|/var/lib/nginx/"  # what services write
     r"|/etc/ssl/certs/(ca-certificates.crt|[0-9a-f]{8}\.\d)$|/etc/alternatives(/|$)"  # made of what packages bring
+    r"|/usr/share/mime/|/usr/share/icons/.*\.cache$|.*/(gschemas\.compiled|mimeinfo\.cache|giomodule\.cache|loaders\.cache)$"
+    r"|.*\.dpkg-(dist|new|old|tmp)$"  # the packaged version beside one that was there (dpkg(1), --force-confold)
     r"|.*/__pycache__(/|$)|.*/\.ansible(/|$)|.*/\.cache(/|$)"
     r"|/etc/docker(/key\.json)?$|/root/\.docker(/|$)"
 )
 """Files that come of what is compared under another name, and caches."""
 
-PASSING = re.compile(r"(user(-runtime-dir)?@|session-|getty@|run-|systemd-(tmpfiles|sysctl)|docker-.*scope|aisafe-)")
+PASSING = re.compile(
+    r"(user(-runtime-dir)?@|session-|getty@|run-|systemd-(tmpfiles|sysctl|timedated|hostnamed|localed)|docker-.*scope|aisafe-)"
+)
 """Units that come and go with a login or a moment, and the product's own."""
 
 CRONTABS = "/var/spool/cron/crontabs/"
@@ -236,7 +243,7 @@ def brought(host: Host, before: Facts, after: Facts, packages: Mapping[str, Any]
     """
     come = sorted(set(after["package"]) - set(before["package"]))
     gone = {name for name in before["package"] if name not in after["package"]}
-    told = sections(host.container, OWNED_SCRIPT) if come or gone else {"scripts": "", "changed": ""}
+    told = sections(host.container, OWNED_SCRIPT) if come or gone else {"scripts": "", "changed": "", "ucf": ""}
     owned = {**before["owned"], **after["owned"]}
     changed = set(told["changed"].split("\n"))
     paths = {path for path, name in owned.items() if name in {*come, *gone} and path not in changed}
@@ -249,7 +256,12 @@ def brought(host: Host, before: Facts, after: Facts, packages: Mapping[str, Any]
     scripts = "\n".join(
         text for name, _, text in (part.partition("\n") for part in told["scripts"].split("\x1d")) if name in come
     )
-    return Brought(paths=frozenset(paths), scripts=scripts)
+    anew = {path for path in set(before["file"]) & set(after["file"]) & set(after["owned"])
+            if before["file"][path] != after["file"][path] and path not in changed}  # fmt: skip
+    paths |= _as_packaged(host, {path: after["owned"][path] for path in anew if not path.startswith("/etc/")})
+    paths |= set(told["ucf"].split("\n"))
+    some = {*come, *gone, *(name for name in after["package"] if before["package"].get(name) != after["package"][name])}
+    return Brought(paths=frozenset(paths), scripts=scripts, packages=frozenset(some | KEEPERS if some else ()))
 
 
 def same(mine: Mapping[str, Any], theirs: Mapping[str, Any], path: str) -> bool:
@@ -260,3 +272,19 @@ def same(mine: Mapping[str, Any], theirs: Mapping[str, Any], path: str) -> bool:
 
 def _below(path: str, directories: set[str]) -> bool:
     return any(str(above) in directories for above in PurePosixPath(path).parents)
+
+
+KEEPERS = {"libpam-runtime"}
+"""Packages that act when others come or go (deb-triggers(5))."""
+
+
+def _as_packaged(host: Host, owners: Mapping[str, str]) -> set[str]:
+    """Of files that packages own and that were written, those that hold what the package brought (dpkg(1), --verify)."""
+    if not owners:
+        return set()
+    found = host.run(["sh", "-c", 'dpkg --verify "$@" || true', "-", *sorted(set(owners.values()))]).stdout
+    other = {
+        re.sub(r"^/(lib|bin|sbin)/", r"/usr/\1/", line.split(None, 1)[-1].removeprefix("c "))
+        for line in found.splitlines()
+    }
+    return set(owners) - other

@@ -116,6 +116,23 @@ BIND9 = "/etc/bind/named.conf"
             "[::]:81/tcp [::1]:443/tcp 127.0.0.1:8082/tcp",
         ),
         (
+            "otelcol --config /o.yaml",
+            {
+                "/o.yaml": "receivers: {otlp: {protocols: {http: {endpoint: '0.0.0.0:4318'}, grpc: }}, hostmetrics: {}, zipkin: {}}\n"
+                "exporters: {debug: {}, prometheus: {endpoint: '127.0.0.1:9464'}}\nextensions: {health_check: {}, pprof: {}}\n"
+                "service: {extensions: [health_check], pipelines: {traces: {receivers: [otlp, hostmetrics], exporters: [debug]}}}\n"
+            },
+            "127.0.0.1:8888/tcp [::]:4318/tcp 127.0.0.1:4317/tcp 127.0.0.1:13133/tcp",
+        ),
+        (
+            "otelcol-contrib --config=/o.yaml",
+            {
+                "/o.yaml": "receivers: {otlp/two: {protocols: {grpc: {endpoint: '127.0.0.1:5317'}}}}\n"
+                "service: {pipelines: {logs: {receivers: [otlp/two]}}, telemetry: {metrics: {level: none}}}\n"
+            },
+            "127.0.0.1:5317/tcp",
+        ),
+        (
             "redis-server /r.conf",
             {"/r.conf": "include /s.conf\nport 7000\n", "/s.conf": 'bind 127.0.0.1 "-::1"\ntls-port 7001\n'},
             "127.0.0.1:7000/tcp [::1]:7000/tcp 127.0.0.1:7001/tcp [::1]:7001/tcp",
@@ -357,3 +374,10 @@ def test_a_yaml_bomb_is_not_read() -> None:
     assert of("loki -config.file=/l.yml", {"/l.yml": bomb}).known
     deep = "a: " + "[" * 200 + "]" * 200
     assert not of("loki -config.file=/l.yml", {"/l.yml": deep}).known
+
+
+def test_a_receiver_that_is_not_known_leaves_the_collector_open() -> None:
+    text = "receivers: {carbon: {}}\nservice: {pipelines: {metrics: {receivers: [carbon]}}}\n"
+    found = of("otelcol --config /o.yaml", {"/o.yaml": text})
+    assert not found.known
+    assert "carbon" in found.why

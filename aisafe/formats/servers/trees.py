@@ -36,7 +36,7 @@ _Loader.add_multi_constructor("!", _own_tag)
 def settings(text: str, config: Config, path: str) -> Found:
     """What ``config.keys`` name, ``*`` standing for one part of a name. Raises NotUnderstood."""
     found: Found = []
-    for count, (name, value) in enumerate(_leaves(_read(text, config.style, path), "", 0)):
+    for count, (name, value) in enumerate(_leaves(read_tree(text, config.style, path), "", 0)):
         if count > MOST:
             raise NotUnderstood(f"{path} holds more than {MOST} values", found)
         for pattern, wanted in config.keys.items():
@@ -52,7 +52,7 @@ def traefik(text: str, path: str, files: Reader) -> Found:
     del files
     found: Found = []
     insecure = False
-    for name, value in _leaves(_read(text, "toml" if path.endswith(".toml") else "yaml", path), "", 0):
+    for name, value in _leaves(read_tree(text, "toml" if path.endswith(".toml") else "yaml", path), "", 0):
         parts = name.lower().split(".")
         if parts[0] == "entrypoints" and len(parts) == 3 and parts[2] == "address":
             found.append(address(parts[1], value, f"{name} {value} in {path}"))
@@ -67,7 +67,7 @@ def _same(pattern: str, name: str) -> bool:
     return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
-def _read(text: str, style: str, path: str) -> Any:
+def read_tree(text: str, style: str, path: str) -> Any:
     try:
         if style == "yaml":
             return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
