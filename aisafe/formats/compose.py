@@ -116,7 +116,8 @@ class Project:
         ]  # fmt: skip
         return replace(
             order, name=name, image=order.image or f"{self.name}{self.separator}{service}", networks=networks,
-            mounts=tuple(mounts), volumes_from=tuple(map(self._container_of, order.volumes_from)), network_mode=mode or networks[0], environment={**values, **order.environment},
+            mounts=tuple(mounts), volumes_from=tuple(map(self._container_of, order.volumes_from)),
+            network_mode=mode or networks[0], environment={**values, **order.environment},
             labels={**order.labels, PROJECT_LABEL: self.name, SERVICE_LABEL: service},
             problems=(*order.problems, *self.problems, *problems),
         )  # fmt: skip
