@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
+from aisafe.rules import RULES
 from tests.scenarios.runner import Run, run
 from tests.scenarios.scenario import Scenario, everything
 from tests.testbed import TestbedError
@@ -86,9 +87,16 @@ def _row(done: Run) -> None:
 def _summary(runs: Sequence[Run], seconds: float, *, plan_only: bool) -> None:
     wrong = [done for done in runs if done.faults]
     firing = sum(1 for done in runs if not done.scenario.silent)
+    asked = [done for done in runs if done.again is not None]
+    boots = sum(1 for done in runs if done.scenario.boot is not None)
     print(f"\n{len(runs)} scenarios ({firing} that must be found, {len(runs) - firing} near misses that must stay silent), "
-          f"{len({done.scenario.rule for done in runs})} rules: {len(runs) - len(wrong)} hold, {len(wrong)} differ; "
-          f"{seconds:.0f} s{', forecasts alone' if plan_only else ''}")  # fmt: skip
+          f"{len({done.scenario.rule for done in runs})} of {len(list(RULES))} rules: {len(runs) - len(wrong)} hold, "
+          f"{len(wrong)} differ; {seconds:.0f} s{', forecasts alone' if plan_only else ''}")  # fmt: skip
+    if not plan_only:
+        print(f"{sum(len(done.truth) for done in runs)} checks of what is true, {boots} reboots; "
+              f"{sum(1 for done in asked if done.again)} of {len(asked)} second runs are not blocked")  # fmt: skip
+    for done in wrong:
+        print(f"differs: {done.scenario.name}")
 
 
 if __name__ == "__main__":
