@@ -14,7 +14,7 @@ from tests.story import Workplace
 from tests.testbed import Host
 
 DEADLINE = 15
-"""Seconds after which a host whose controller is lost goes back by itself; of the others the default, which a busy machine keeps."""
+"""Seconds after which a host whose controller is lost goes back by itself. The others have the default, for busy machines."""
 PATIENCE = 180.0
 ARMED = "test -L /var/lib/aisafe/pending"
 
