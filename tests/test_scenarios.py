@@ -9,11 +9,9 @@ from tests.scenarios.scenario import DATA, Scenario, everything, load
 
 SCENARIOS = everything()
 BY_HAND = {
-    "earlier-run": "needs a run whose controller died: tests/hosts/test_shows.py",
     "kubernetes-invalid": "needs a cluster that refuses: tests/rules/test_kubernetes_invalid.py",
     "disk-space": "needs a disk that is nearly full, and test hosts have the machine's: tests/rules/test_disk_space.py",
     "untested-ansible": "needs an ansible-core that aisafe was not tested with: tests/rules/test_untested_ansible.py",
-    "unfinished-run": "needs a second run at the same time: tests/hosts/test_faults.py",
 }
 """Rules whose truth no single play shows."""
 
@@ -49,6 +47,10 @@ def test_there_are_enough_of_them() -> None:
         ("what: x\nrule: memory\nfoo: 1\n", "unknown keys foo"),
         ("what: x\nrule: memory\nlogin: eve\n", "login eve"),
         ("what: x\nrule: memory\n", "KeyError"),
+        (
+            "what: x\nrule: memory\nplay: []\nexpect: []\ntruth: {applies: true}\nother: {play: [], ends: never}\n",
+            "other: ends never",
+        ),
     ],
 )
 def test_a_file_that_is_wrong_is_named(text: str, words: str, tmp_path) -> None:

@@ -169,6 +169,7 @@ def order_of(call: Call, host: PredictedHost, args: Arguments) -> ContainerOrder
         restart_policy=_text(args, "restart_policy") or "no",
         environment=_environment(args, host),
         mounts=tuple(_mounts(args)),
+        volumes_from=() if args.unknown("volumes_from") else tuple(args.words("volumes_from")),
         labels=_texts(args.raw("labels")),
         memory_limit=size_of(_text(args, "memory")),
         memory_reserved=size_of(_text(args, "memory_reservation")),

@@ -22,7 +22,7 @@ from aisafe.formats.dockerfile import ImageRecipe
 from aisafe.formats.dockerrun import ContainerOrder
 from aisafe.formats.listenflags import Listening
 from aisafe.formats.ports import published_sockets
-from aisafe.model import Action, Certainty, Container, Effect, Holder, HostState, Image, Service, TaskRef
+from aisafe.model import Action, Certainty, Container, Effect, Holder, HostState, Image, Mount, Service, TaskRef
 
 NOTHING = Listening()
 NEW = "(new)"
@@ -267,6 +267,11 @@ class ContainerStore:
         return (self._effect(call, "change", new, sure=there.certainty == "certain", why=there.why, frees=(holder,),
                              detail=f"renamed from {name}", binds=there.listening if there.active else None),)  # fmt: skip
 
+    def users_of_network(self, container: Container) -> tuple[str, ...]:
+        """The containers, running or not, that have the network of this one for their own."""
+        modes = {f"container:{container.name}", f"container:{container.id}"}
+        return tuple(there.name for there in self.all() if there.container and there.container.network_mode in modes)
+
     def members(self, pod: str) -> tuple[str, ...]:
         """The containers of a pod of Podman, its infra container first."""
         names = [there.name for there in self.all() if there.container is not None and there.container.pod == pod]
@@ -318,10 +323,15 @@ class ContainerStore:
             name=name, id=NEW, image=order.image, image_id=image.id if image else "",
             state="running" if running else "created", restart_policy=order.restart_policy or "no",
             network_mode=order.network_mode or "default", networks=order.networks, ports=ports,
-            exposed=(*order.exposed, *(image.exposed if image else ())), mounts=order.mounts, labels=order.labels,
+            exposed=(*order.exposed, *(image.exposed if image else ())), labels=order.labels,
+            mounts=(*order.mounts, *dockerrun.inherited(order, self._mounts)),
             command=sockets.argv_of(order, image), environment_names=tuple(order.environment), engine=self.program,
             pod=order.pod,
         )  # fmt: skip
+
+    def _mounts(self, name: str) -> tuple[Mount, ...]:
+        container = self.get(name).container
+        return container.mounts if container is not None else ()
 
     def _become(
         self,

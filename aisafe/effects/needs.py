@@ -32,7 +32,7 @@ def needs_of(host: PredictedHost, effects: Iterable[Effect], services: Iterable[
         unit = host.units.get(name).unit
         if unit.active or host.units.at_boot(name):
             found += _of_unit(unit, ended, gone)
-    for there in host.containers.all():
+    for there in (*host.containers.all(), *host.podman.all()):
         if there.container is not None and there.active:
             found += _of_container(host, there.container, ended, gone)
     freed = [socket for effect in effects if effect.action in _ENDS for socket in _held(host, effect)]
@@ -136,7 +136,7 @@ def directories_of(host: PredictedHost, services: Sequence[Service]) -> tuple[Di
             unit = host.units.get(holder.name).unit
             found += _unit_directories(host, unit, holder, service.program)
         else:
-            container = host.containers.get(holder.name).container
+            container = host.containers.get(holder.name).container or host.podman.get(holder.name).container
             if container is not None:
                 found += _container_directories(container, holder, service.program)
     return tuple(dict.fromkeys(found))

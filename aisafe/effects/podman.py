@@ -51,7 +51,7 @@ def podman_container(call: Call, host: PredictedHost, args: Arguments) -> Result
         return write_quadlet(call, host, args, "container")
     store, name = host.podman, args.need("name")
     if state == "absent":
-        return _done((*_systemd_files(call, host, args, name, absent=True), *store.remove(call, name)))
+        return _done((*_systemd_files(call, host, args, name, absent=True), *_remove(call, store, args, name)))
     order = order_of(call, host, args)
     there = store.get(name)
     if there.container is None and not order.image:
@@ -76,6 +76,24 @@ def _done(effects: tuple[Effect, ...]) -> Result:
     return Result(effects=effects, changed=changed(effects))
 
 
+def _remove(call: Call, store: ContainerStore, args: Arguments, name: str) -> tuple[Effect, ...]:
+    """``delete_depend`` takes along what hangs on it."""
+    container = store.get(name).container
+    if container is None:
+        return store.remove(call, name)
+    if not args.flag("delete_depend"):
+        _refuse_dependents(store, container)
+    others = store.users_of_network(container)
+    return (*(effect for other in others for effect in store.remove(call, other)), *store.remove(call, name))
+
+
+def _refuse_dependents(store: ContainerStore, container: Container) -> None:
+    """Podman does not remove a container whose network another one has, nor make it anew (podman-rm(1), --depend)."""
+    if others := [name for name in store.users_of_network(container) if store.get(name).certainty == "certain"]:
+        raise BadArgument(f"container {container.name} has dependent containers which must be removed before it: "
+                          f"{', '.join(others)}")  # fmt: skip
+
+
 def _pod_first(call: Call, store: ContainerStore, order: ContainerOrder) -> tuple[Effect, ...]:
     """A pod is started by the first container that starts in it."""
     name = f"{order.pod}-infra"
@@ -97,6 +115,7 @@ def _existing(
     if args.flag("recreate"):
         differing.append("recreate is asked for")
     if differing:
+        _refuse_dependents(store, container)
         return store.put(call, order, name=name, running=running or container.active,
                          detail=f"made anew: {', '.join(differing)}")  # fmt: skip
     effects: tuple[Effect, ...] = ()
@@ -155,6 +174,7 @@ def order_of(call: Call, host: PredictedHost, args: Arguments) -> ContainerOrder
         restart_policy=args.word("restart_policy", default="no").partition(":")[0],
         environment=_environment(call, host, args),
         mounts=tuple(mount for text in args.words(*_VOLUMES) if (mount := volume(text)) is not None),
+        volumes_from=() if args.unknown("volumes_from") else tuple(args.words("volumes_from")),
         labels=_texts(args.raw("label", "labels")),
         pod=pod,
         problems=tuple(problems),

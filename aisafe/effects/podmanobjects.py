@@ -6,7 +6,7 @@ import posixpath
 from typing import Final
 
 from aisafe.effects.api import Call, Result
-from aisafe.effects.arguments import Arguments
+from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import remote_path, understood
 from aisafe.effects.images import prune
 from aisafe.effects.podman import not_roots
@@ -74,9 +74,13 @@ def podman_object(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if state == "absent":
         if name not in known and not store.blind:
             return Result(changed=False)
+        used = _users(host, name) if kind == "network" else ()
+        if used and not args.flag("force"):
+            raise BadArgument(f'"{name}" has associated containers with it ({", ".join(used)}): network is being used')
+        taken = tuple(effect for other in used for effect in store.remove(call, other))
         known.discard(name)
         detail = "the data in it is lost" if kind == "volume" else ""
-        return _done((_effect(call, kind, "remove", name, why=store.blind, detail=detail),))
+        return _done((*taken, _effect(call, kind, "remove", name, why=store.blind, detail=detail)))
     if name not in known:
         known.add(name)
         return _done((_effect(call, kind, "create", name, why=store.blind),))
@@ -84,6 +88,12 @@ def podman_object(call: Call, host: PredictedHost, args: Arguments) -> Result:
     given = sorted(key for key, value in call.args.items() if value is not None and key not in plain)
     why = f"whether these are as asked could not be seen: {', '.join(given)}"
     return _done((_effect(call, kind, "change", name, why=why),) if given or args.flag("recreate", "force") else ())
+
+
+def _users(host: PredictedHost, network: str) -> tuple[str, ...]:
+    """Those that Podman takes along with a network by force, and for which it refuses without (podman-network-rm(1))."""
+    return tuple(there.name for there in host.podman.all()
+                 if there.container and network in there.container.networks and there.certainty == "certain")  # fmt: skip
 
 
 @understood("containers.podman.podman_secret", kind="container")

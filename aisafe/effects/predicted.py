@@ -11,6 +11,7 @@ from aisafe.effects.aptcache import AptCache
 from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.door import Door
+from aisafe.effects.exposed import exposed_of
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.firewall import FirewallStore
 from aisafe.effects.manifests import written
@@ -190,6 +191,7 @@ class PredictedHost:
             claims=claims_of(self._effects),
             asked=asked_of(self, self._effects),
             manifests=written(self),
+            exposed=exposed_of(self),
             blind_spots=tuple(spots),
             access=self._door.access(self, self._effects),
             firewall=self._door.firewall(self, self._effects),

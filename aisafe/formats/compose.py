@@ -116,10 +116,18 @@ class Project:
         ]  # fmt: skip
         return replace(
             order, name=name, image=order.image or f"{self.name}{self.separator}{service}", networks=networks,
-            mounts=tuple(mounts), network_mode=mode or networks[0], environment={**values, **order.environment},
+            mounts=tuple(mounts), volumes_from=tuple(map(self._container_of, order.volumes_from)),
+            network_mode=mode or networks[0], environment={**values, **order.environment},
             labels={**order.labels, PROJECT_LABEL: self.name, SERVICE_LABEL: service},
             problems=(*order.problems, *self.problems, *problems),
         )  # fmt: skip
+
+    def _container_of(self, entry: str) -> str:
+        """``volumes_from``: ``SERVICE[:ro]`` or ``container:NAME[:ro]``, as the engine is told it."""
+        other = entry.removeprefix("container:")
+        name, mark, options = other.partition(":")
+        own = other == entry and name in self.services
+        return (self.container_name(name) if own else name) + mark + options
 
 
 def project_name(directory: str) -> str:
@@ -212,6 +220,7 @@ def _service(name: str, data: Mapping[str, Any], problems: list[str], environmen
         restart_policy=_restart(data.get("restart"), deploy.get("restart_policy")),
         environment=_environment(data.get("environment"), environment),
         mounts=tuple(mount for mount in map(_volume, data.get("volumes") or []) if mount is not None),
+        volumes_from=tuple(str(item) for item in data.get("volumes_from") or []),
         labels={key: "" if item is None else _text(item) for key, item in (data.get("labels") or {}).items()},
         memory_limit=size_of(data.get("mem_limit") or _resource(deploy, "limits")),
         memory_reserved=size_of(data.get("mem_reservation") or _resource(deploy, "reservations")),
@@ -221,7 +230,7 @@ def _service(name: str, data: Mapping[str, Any], problems: list[str], environmen
         order=order,
         scale=_scale(data.get("scale"), deploy.get("replicas")),
         profiles=tuple(str(profile) for profile in data.get("profiles") or []),
-        depends_on=tuple(str(other) for other in depends),
+        depends_on=tuple(dict.fromkeys((*map(str, depends), *_lenders(order)))),
         optional=tuple(str(other) for other, how in depends.items()
                        if isinstance(how, dict) and str(how.get("required", True)).lower() == "false"),
         build=str(build.get("context", "")),
@@ -234,6 +243,11 @@ def _service(name: str, data: Mapping[str, Any], problems: list[str], environmen
     if not order.image and not service.build:
         raise BadCompose(f'service "{name}" has neither an image nor a build context specified')
     return service
+
+
+def _lenders(order: ContainerOrder) -> Iterator[str]:
+    """The services whose volumes it has: they come first, as if depends_on named them."""
+    return (text.partition(":")[0] for text in order.volumes_from if not text.startswith("container:"))
 
 
 def _scale(*given: object) -> int:

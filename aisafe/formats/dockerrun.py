@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aisafe.formats.commandline import base_name
@@ -35,6 +35,7 @@ class ContainerOrder:
     """A container as something asks for it: ``docker run``, a Compose service, a module's arguments.
 
     ``command`` and ``entrypoint`` are None where the image decides. ``network_mode`` '' is the engine's default.
+    ``volumes_from``: containers whose mounts it has as well, ``NAME`` or ``NAME:ro``.
     ``pod``: the pod of Podman that it joins, ``new_pod``: which it brings along, ports included.
     Memory in bytes. ``problems``: parts that could not be understood, so that more may be open than told.
     """
@@ -52,6 +53,7 @@ class ContainerOrder:
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_files: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    volumes_from: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     memory_limit: int | None = None
     memory_reserved: int | None = None
@@ -199,6 +201,7 @@ def _order(given: dict[str, list[str]], words: list[str], *, only_create: bool) 
                 *(_mount(text) for text in given.get("--mount", [])),
             ) if mount is not None
         ),
+        volumes_from=tuple(name for text in given.get("--volumes-from", []) for name in text.split(",") if name),
         labels=dict(pair(text) for text in given.get("--label", [])),
         memory_limit=size_of(_last(given, "--memory")),
         memory_reserved=size_of(_last(given, "--memory-reservation")),
@@ -236,6 +239,17 @@ def volume(text: str) -> Mount | None:
     source, target, options = parts[0], parts[1], ",".join(parts[2:]).split(",")
     bind = source.startswith(("/", ".", "~"))
     return Mount(type="bind" if bind else "volume", source=source, target=target, read_only="ro" in options)
+
+
+def inherited(order: ContainerOrder, mounts_of: Callable[[str], Iterable[Mount]]) -> tuple[Mount, ...]:
+    """What ``--volumes-from`` adds to the order's own mounts: a target that is taken already keeps what it has."""
+    found = {mount.target.rstrip("/"): mount for mount in order.mounts}
+    for text in order.volumes_from:
+        name, _, options = text.partition(":")
+        for mount in mounts_of(name):
+            read_only = mount.read_only or "ro" in options.split(",")
+            found.setdefault(mount.target.rstrip("/"), replace(mount, read_only=read_only))
+    return tuple(found.values())[len({mount.target.rstrip("/") for mount in order.mounts}) :]
 
 
 def _mount(text: str) -> Mount | None:

@@ -1,4 +1,4 @@
-"""Secrets that stand as plain text in a playbook's YAML: their places and names, never their values."""
+"""Secrets that stand as plain text, in a playbook's YAML or in a service's own files: their names, never their values."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ _PLACEHOLDER = re.compile(
 )
 _ELSEWHERE = re.compile(r"^(?:/|~/|\./|[a-z]+://[^:@]*$|\$[0-9a-z]+\$|\$\{?[A-Z_]+\}?$)")
 """A path, an address without a password in it, a hash of crypt(5), a variable of the environment."""
+_ASSIGNED = re.compile(
+    r"""^\s*(?:export\s+|[-]\s+)?(?P<quote>["']?)(?P<name>[A-Za-z][\w.-]{0,79})(?P=quote)\s*(?::=?|=>?)\s*
+        (?P<value>"[^"\n]*"|'[^'\n]*'|⟦[^⟧\n]*⟧|[^\s#;,"']+)\s*[,;]?\s*(?:[#;].*)?$""",
+    re.MULTILINE | re.VERBOSE,
+)
+"""``NAME=value`` (env, INI, properties, shell), ``name: value`` (YAML), ``"name": "value"`` (JSON), one on a line."""
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:(?P<value>[^\s/@'\"]+)@")
+_KEY = re.compile(r"^-----BEGIN (?!ENCRYPTED)(?:[A-Z0-9]+ )?PRIVATE KEY-----\s*$", re.MULTILINE)
+_CODE = re.compile(r"^[^\"'⟦].*[()\[\]]|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
+"""An expression of a program, which brings its value from elsewhere."""
+_ACCOUNTS = frozenset(("passwd", "passwd_compat"))
+"""Databases of nsswitch.conf(5), whose values are where they lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +82,37 @@ def _of(node: yaml.Node | None, seen: set[int]) -> Iterator[PlainSecret]:
 
 
 def _is_secret(name: str, value: yaml.ScalarNode) -> bool:
-    text = value.value.strip()
+    plain = value.tag in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:int")
+    return plain and _named_and_given(name, value.value.strip())
+
+
+def _named_and_given(name: str, text: str) -> bool:
     return (
         bool(_NAMES.search(name))
         and name.lower() not in _NO_SECRET
-        and value.tag in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:int")
         and len(text) > 2
         and "{{" not in text
         and "{%" not in text
         and text.lower() not in _SWITCHES
         and not _ELSEWHERE.match(text)
     )
+
+
+def secrets_held(text: str) -> tuple[str, ...]:
+    """What a file of whatever kind holds for whoever reads it: names of settings whose value is a secret, ``a private key``,
+    ``the password in an address``. What only stands in for a secret (``changeme``, ``${DB_PASSWORD}``) does not count."""
+    if len(text) > LARGEST:
+        return ()
+    found = ["a private key"] if _KEY.search(text) else []
+    for match in _ASSIGNED.finditer(text):
+        name, value = match["name"], match["value"]
+        last = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").rpartition(".")[2]
+        if last.lower() in _ACCOUNTS or _CODE.search(value):
+            continue
+        value = value.strip("\"'").strip()
+        if not value.startswith(("$", "%", "<")) and not _PLACEHOLDER.match(value) and _named_and_given(last, value):
+            found.append(name)
+    for match in _ADDRESS.finditer(text):
+        if not match["value"].startswith(("$", "%", "<", "{")) and not _PLACEHOLDER.match(match["value"]):
+            found.append("the password in an address")
+    return tuple(dict.fromkeys(found))

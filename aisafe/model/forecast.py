@@ -147,6 +147,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed:
+    """A file of the run that every user of the host can read, with the names of the secrets in it, never their values."""
+
+    path: str
+    names: tuple[str, ...]
+    task: TaskRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """A Kubernetes object that the run gives to a cluster (``given``) or writes into a file.
 
@@ -218,7 +227,7 @@ class Note:
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
     run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
-    ``asked``: what the services of the run ask of the host.
+    ``asked``: what the services of the run ask of the host. ``exposed``: secrets that all of its users can read.
     ``access``: whether the login in use still works, None when
     nothing of the run bears on it. ``firewall``: what filters at the end, None when nothing does or nothing hangs on it.
     ``needs``: of services that were left running, on what the run ended, removed or changed. ``directories``: of the
@@ -237,6 +246,7 @@ class HostForecast:
     marks: tuple[TaskMark, ...] = ()
     asked: tuple[Asked, ...] = ()
     manifests: tuple[Manifest, ...] = ()
+    exposed: tuple[Exposed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,9 @@ def dependency_cut(case: Case) -> Iterator[Finding]:
     """The run stops, removes or changes something that another running unit or container needs, and leaves that one as it is.
 
     A unit stops with the one it requires (systemd.unit(5), Requires=). A container that uses the network of another one has
-    none when that is made anew, and a network that is removed disconnects. A socket that is mounted into a container is a dead
-    file when its unit makes a new one. A program, working directory or mounted file that is removed is missed at the next start.
-    A proxy answers 502 when nothing listens behind it.
+    none when that is made or started anew, and a network that is removed disconnects. A socket that is mounted into a container
+    is a dead file when its unit makes a new one. A program, working directory or mounted file that is removed is missed at the
+    next start. A proxy answers 502 when nothing listens behind it.
 
     Wrong:
 
@@ -58,7 +58,8 @@ def _cause(case: Case, need: Need, service: Service) -> Effect | None:
     if need.kind == "unit":
         return _unit(case, need, service)
     if need.kind == "container":
-        return _last(case, "container", need.name, ("stop", "remove", "change"), unless=("start",), after=service)
+        ends = ("stop", "remove", "change", "restart")  # started again, it has another network
+        return _last(case, "container", need.name, ends, unless=(), after=service)
     if need.kind == "network":
         return _last(case, "network", need.name, ("remove",), unless=("create",), after=service)
     if need.kind == "socket":

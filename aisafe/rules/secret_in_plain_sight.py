@@ -12,9 +12,9 @@ from aisafe.rules import Case, rule
 def secret_in_plain_sight(case: Case) -> Iterator[Finding]:
     """A password or token stands as plain text in the playbook's files, or where every user of the host can read it.
 
-    The arguments of a process are for all to see (ps(1)), and so is a unit's Environment= (systemd.exec(5) warns of it).
-    What is encrypted with ansible-vault, comes from a variable, or lies in a file with its own mode is fine. The secret
-    itself is shown nowhere.
+    The arguments of a process are for all to see (ps(1)), and so is a unit's Environment= (systemd.exec(5) warns of it),
+    and a file whose mode lets others read it. What is encrypted with ansible-vault, comes from a variable, or lies in a file
+    that only its owner or group reads is fine. The secret itself is shown nowhere.
 
     Wrong:
 
@@ -30,6 +30,12 @@ def secret_in_plain_sight(case: Case) -> Iterator[Finding]:
         yield case.find(
             note.message, task=note.task, when="possible",
             fix="Encrypt it (ansible-vault encrypt_string), or take it from a variable that comes from elsewhere.",
+        )  # fmt: skip
+    for file in case.forecast.exposed:
+        names = ", ".join(file.names)
+        yield case.find(
+            f"Every user of the host can read {file.path}, and it holds secrets: {names}.", when="possible", task=file.task,
+            fix='Let only the service read it: mode: "0640" with its group, or "0600" with its owner.',
         )  # fmt: skip
     for asked in case.forecast.asked:
         if asked.in_sight:

@@ -121,6 +121,18 @@ _DROPPED = frozenset(
 _KEPT = frozenset(
     {"ANSIBLE_NO_LOG", *(f"ANSIBLE_{kind}_PLUGINS" for kind in ("FILTER", "TEST", "LOOKUP", "INVENTORY"))}
 )
+_SET: Mapping[str, str] = {
+    "ANSIBLE_RETRY_FILES_ENABLED": "0",
+    "ANSIBLE_DEPRECATION_WARNINGS": "0",
+    "ANSIBLE_LOCALHOST_WARNING": "0",
+    "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+    "ANSIBLE_CACHE_PLUGIN": "memory",
+    "ANSIBLE_DEVEL_WARNING": "0",
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_NOCOWS": "1",
+    "ANSIBLE_SSH_AGENT": "none",
+}
+"""What every simulation has; a user who sets the same misses nothing."""
 _VARIABLES = frozenset({"defaults.vars_plugins", "defaults.vars_plugins_enabled"})
 _LARGEST = 1024 * 1024
 """Bytes of an ansible.cfg."""
@@ -144,7 +156,8 @@ class Configuration:
             notes.append(("refused-plugin", f"{name} sets {', '.join(variables)}: plugins that set variables were not "
                           "run, so what they would set is not known"))  # fmt: skip
         rest = [key for key in self.ignored if key not in _VARIABLES]
-        rest += [variable for variable in sorted(environ) if variable.startswith("ANSIBLE_") and _dropped(variable)]
+        rest += [variable for variable in sorted(environ) if variable.startswith("ANSIBLE_") and _dropped(variable)
+                 and environ[variable] != _SET.get(variable)]  # fmt: skip
         if rest:
             notes.append(("assumed", f"{', '.join(rest)} (from {name or 'the environment'}) chooses code, files or "
                           "output of the controller, and nothing on the hosts; it was left out while judging"))  # fmt: skip
@@ -236,19 +249,7 @@ def environment(environ: Mapping[str, str], *, config: Path, scratch: Path) -> d
         for name, value in environ.items()
         if not name.startswith(("_ANSIBLE_", "PYTHON")) and not _dropped(name)
     }
-    kept.update(
-        ANSIBLE_CONFIG=str(config),
-        ANSIBLE_LOCAL_TEMP=str(scratch),
-        ANSIBLE_RETRY_FILES_ENABLED="0",
-        ANSIBLE_DEPRECATION_WARNINGS="0",
-        ANSIBLE_LOCALHOST_WARNING="0",
-        ANSIBLE_INVENTORY_UNPARSED_WARNING="0",
-        ANSIBLE_CACHE_PLUGIN="memory",
-        ANSIBLE_DEVEL_WARNING="0",
-        ANSIBLE_NOCOLOR="1",
-        ANSIBLE_NOCOWS="1",
-        ANSIBLE_SSH_AGENT="none",
-    )
+    kept.update(_SET, ANSIBLE_CONFIG=str(config), ANSIBLE_LOCAL_TEMP=str(scratch))
     return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from aisafe.model import Container, Coverage, Holder, HostForecast, Listener, Mount, Socket, Unit
@@ -52,6 +53,12 @@ def test_containers() -> None:
     ]
 
 
+def test_containers_of_podman() -> None:
+    boxes = {name: replace(box, engine="podman") for name, box in BOXES.items()}
+    stop = ("containers.podman.podman_container", {"name": "main", "state": "stopped", "image": "busybox"})
+    assert needs(stop, containers=boxes) == [("side", "container", "main")]
+
+
 def test_upstreams() -> None:
     socket = Socket(protocol="tcp", address=ip_address("127.0.0.1"), port=3000)
     conf = b"http { server {\n location / { proxy_pass http://localhost:3000; }\n} }\n"
@@ -78,3 +85,15 @@ def test_directories() -> None:
         ("new", "/var/lib/prometheus", True),
     }
     assert after(("copy", {"dest": "/etc/motd", "content": "x"}), units={unit.name: unit}).directories == ()
+
+
+def test_directories_of_another_container() -> None:
+    old = Container(name="old", id="3" * 64, image="prom/prometheus:v2", command=("/bin/prometheus",),
+                    mounts=(Mount(type="volume", source="metrics", target="/prometheus"),
+                            Mount(type="bind", source="/srv/files", target="/files")))  # fmt: skip
+    for module, engine in (("community.docker.docker", "docker"), ("containers.podman.podman", "podman")):
+        boxes = {"old": replace(old, engine=engine)}
+        new = {"name": "new", "image": "prom/prometheus:v2", "command": "x"}
+        for given, own in (([], set()), (["old"], {("metrics", True), ("/srv/files", False)}), (["old:ro"], set())):
+            found = after((f"{module}_container", {**new, "volumes_from": given}), containers=boxes).directories
+            assert {(item.path, item.own) for item in found if item.who.name == "new"} == own, (module, given)

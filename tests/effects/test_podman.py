@@ -164,6 +164,28 @@ def test_networks_volumes_images_and_credentials() -> None:
     assert len(good(podman(host, "image_info", name=["busybox:1.36", "none:1"])).values["images"]) == 1
 
 
+def test_a_container_whose_network_another_has_is_not_removed() -> None:
+    other = container("side", engine="podman", image="docker.io/library/busybox:1.36", network_mode="container:web")
+    for args in ({"state": "absent"}, {"recreate": True}, {"command": "sleep 5"}):
+        refused = podman(host_with(web(), other), **{**TASK, **args})
+        assert "web has dependent containers which must be removed before it: side" in refused.failed
+    assert brief(good(podman(host_with(web(), other), **{**TASK, "state": "stopped"})).effects) == ["stop web"]
+    host = host_with(web(), other)
+    assert brief(good(podman(host, name="web", state="absent", delete_depend=True)).effects) == [
+        "remove side",
+        "remove web",
+    ]
+    assert brief(good(podman(host_with(web()), name="web", state="absent")).effects) == ["remove web"]
+
+
+def test_a_network_in_use_is_not_removed_unless_by_force() -> None:
+    host = living(containers=(web(networks=("front",)),), podman_networks=("front", "back"))
+    assert '"front" has associated containers' in podman(host, "network", name="front", state="absent").failed
+    assert brief(good(podman(host, "network", name="back", state="absent")).effects) == ["remove back"]
+    forced = podman(host, "network", name="front", state="absent", force=True)
+    assert brief(good(forced).effects) == ["remove web", "remove front"]
+
+
 def test_conmon_holds_the_port_for_its_container() -> None:
     host = host_with(web(), listeners=(listener("web", "0.0.0.0", 8080, kind="container"),))
     result = good(podman(host, name="other", image="busybox:1.36", ports=["8080:80"]))

@@ -47,6 +47,13 @@ def test_services() -> None:
     assert project.external == {"outside"}
 
 
+def test_volumes_of_another_service() -> None:
+    services = 'a: {image: x, volumes_from: [b, "c:ro", "container:old:ro"]}, b: {image: x}, c: {image: x, container_name: own}'
+    project = read([f"{{name: shop, services: {{{services}}}}}"], {})
+    assert project.order("a").volumes_from == ("shop-b-1", "own:ro", "old:ro")
+    assert project.chosen(["a"]) == ("b", "c", "a")
+
+
 def test_files_are_merged() -> None:
     low = "services: {a: {image: x, ports: ['1:1'], environment: {A: '1'}, command: [a]}}"
     high = "services: {a: {image: y, ports: ['2:2'], environment: {B: '2'}, command: [b]}, c: {image: z}}"

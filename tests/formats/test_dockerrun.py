@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
 from aisafe.formats import dockerfile
-from aisafe.formats.dockerrun import parse
+from aisafe.formats.dockerrun import inherited, parse
 from aisafe.formats.ports import published_sockets
+from aisafe.model import Mount
 
 
 def test_a_whole_line() -> None:
@@ -28,6 +30,16 @@ def test_a_whole_line() -> None:
         ("volume", "v", "/c"),
     ]
     assert (order.restart_policy, order.removed_at_exit, order.only_create) == ("on-failure", True, False)
+
+
+def test_volumes_of_another_one() -> None:
+    order = parse(("podman", "run", "--volumes-from=data:ro,b", "--volumes-from", "c", "-v", "/a:/d/", "img"))
+    assert order is not None
+    assert order.volumes_from == ("data:ro", "b", "c")
+    lent = {"data": [Mount(type="bind", source="/x", target="/d")], "b": [Mount(type="bind", source="/y", target="/e")],
+            "c": [Mount(type="volume", source="v", target="/e"), Mount(type="volume", source="w", target="/f")]}  # fmt: skip
+    assert inherited(order, lambda name: lent[name]) == (lent["b"][0], lent["c"][1])
+    assert inherited(replace(order, mounts=()), lambda name: lent[name])[0] == replace(lent["data"][0], read_only=True)
 
 
 @pytest.mark.parametrize("flag", ["--net=host", "--network host"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aisafe.formats.plainsecrets import LARGEST, PlainSecret, plain_secrets
+from aisafe.formats.plainsecrets import LARGEST, PlainSecret, plain_secrets, secrets_held
 
 
 def names(text: str) -> list[tuple[int, str, bool]]:
@@ -79,3 +79,27 @@ def test_the_value_is_not_in_what_comes_back() -> None:
     (found,) = plain_secrets("password: hunter2\n")
     assert found == PlainSecret(line=1, name="password")
     assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("[db]\nhost = x\npassword = hunter2 ; of the shop\n", ["password"]),
+        ("export DB_PASSWORD='a b'\nAPI_KEY=abc123\n", ["DB_PASSWORD", "API_KEY"]),
+        ('{\n  "user": "x",\n  "clientSecret": "abc123",\n  "api-key": "abc"\n}', ["clientSecret", "api-key"]),
+        ("environment:\n  - POSTGRES_PASSWORD=abc123\n  TOKEN: abc123\n", ["POSTGRES_PASSWORD", "TOKEN"]),
+        ("spring.datasource.password=abc123\n", ["spring.datasource.password"]),
+        ("'password' => 'abc123',\n", ["password"]),
+        ("DATABASE_URL=postgres://shop:hunter2@db/shop\n", ["the password in an address"]),
+        ("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n", ["a private key"]),
+        ("DB_PASSWORD=⟦the output of 'Read it'⟧\n", ["DB_PASSWORD"]),
+        ("DB_PASSWORD=${DB_PASSWORD:?needed}\nDB_PASSWORD_FILE=/run/secrets/db\nPASSWORD=changeme\n", []),
+        ("passwd: files systemd\npasswd: files\n# password = abc123\nPasswordAuthentication yes\n", []),
+        ("password = getpass.getpass()\ntoken = args.token\nsecret = os.environ['X']\n", []),
+        ("auth    required pam_unix.so\npassword requisite pam_pwquality.so\ncredentials: true\n", []),
+        ("-----BEGIN ENCRYPTED PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nURL=http://${U}:${P}@x/\n", []),
+        ("proxy_pass http://127.0.0.1:3000;\nlisten [::]:80\nimage: registry:5000/a@sha256:abc\n", []),
+    ],
+)
+def test_what_a_file_holds_for_its_readers(text: str, held: list[str]) -> None:
+    assert list(secrets_held(text)) == held

@@ -58,6 +58,18 @@ UPSTREAM = need("socket", "127.0.0.1:3000", socket=sock("tcp 127.0.0.1:3000"))
             [SIDE],
             [],
         ),
+        (
+            [need("container", "base", "container side")],
+            [effect("stop", "container base"), effect("start", "container base")],
+            [SIDE],
+            [("error", "now")],
+        ),
+        (
+            [need("container", "base", "container side")],
+            [effect("restart", "container base"), effect("restart", "container side")],
+            [SIDE],
+            [],
+        ),
         ([need("network", "back", "container side")], [network("remove")], [SIDE], [("error", "now")]),
         ([need("network", "back", "container side")], [network("remove"), network("create")], [SIDE], []),
         (

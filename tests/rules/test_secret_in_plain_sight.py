@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aisafe.model import Asked, Note
+from aisafe.model import Asked, Exposed, Note
 from tests.cases import forecast, found, holder, state, task
 
 
@@ -18,6 +18,12 @@ def test_a_service_is_named_with_the_options_and_no_value() -> None:
     )
     (finding,) = found("secret-in-plain-sight", state(), forecast(asked=(asked,)))
     assert finding.message.endswith("can read: --token, Environment=DB_PASSWORD.")
+
+
+def test_a_file_is_named_with_what_it_holds() -> None:
+    file = Exposed(path="/etc/shop.env", names=("DB_PASSWORD", "a private key"), task=task())
+    (finding,) = found("secret-in-plain-sight", state(), forecast(exposed=(file,)))
+    assert "/etc/shop.env, and it holds secrets: DB_PASSWORD, a private key." in finding.message
 
 
 def test_silence() -> None:

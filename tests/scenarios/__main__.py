@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
+from aisafe.rules import RULES
 from tests.scenarios.runner import Run, run
 from tests.scenarios.scenario import Scenario, everything
-from tests.testbed import TestbedError
+from tests.testbed import Host, TestbedError
 from tests.testbed.pool import Pool
 
 _PRINTING = Lock()
@@ -38,33 +41,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{scenario.name:<44} {scenario.what}")
         return 0
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="aisafe-scenarios-") as scratch:
-        runs = _all(scenarios, options.keep or Path(scratch), workers=options.workers, plan_only=options.plan)
+    runs: list[Run] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="aisafe-scenarios-") as scratch:
+            _all(scenarios, options.keep or Path(scratch), runs, workers=options.workers, plan_only=options.plan)
+    except KeyboardInterrupt:
+        print(f"interrupted: {len(scenarios) - len(runs)} were not run", file=sys.stderr)
     _summary(runs, time.monotonic() - began, plan_only=options.plan)
-    return 1 if any(done.faults for done in runs) else 0
+    return 1 if len(runs) < len(scenarios) or any(done.faults for done in runs) else 0
 
 
-def _all(scenarios: Sequence[Scenario], directory: Path, *, workers: int, plan_only: bool) -> list[Run]:
+def _all(scenarios: Sequence[Scenario], directory: Path, runs: list[Run], *, workers: int, plan_only: bool) -> None:
+    """Append what came of each to ``runs``; what goes wrong with one is its own fault, and the others go on."""
     pool = Pool()
     print(f"{'scenario':<42} {'expected':<32} {'forecast':<32} truth")
 
-    def one(scenario: Scenario) -> Run:
-        name = f"s{scenarios.index(scenario) % 90}"
-        (host,) = pool.take([name])
+    def one(scenario: Scenario) -> None:
+        hosts: list[Host] = []
         try:
-            done = run(scenario, host, directory / scenario.name, plan_only=plan_only)
-        except (TestbedError, AssertionError, OSError, ValueError):
+            hosts = pool.take([f"s{scenarios.index(scenario) % 90}"])
+            done = run(scenario, hosts[0], directory / scenario.name, plan_only=plan_only)
+        except (TestbedError, AssertionError, OSError, ValueError, subprocess.SubprocessError):
             done = Run(scenario=scenario, forecast=frozenset(), truth={}, faults=(traceback.format_exc(limit=3),))
         finally:
-            pool.release([host])
+            pool.release(hosts)
         with _PRINTING:
+            runs.append(done)
             _row(done)
-        return done
 
+    threads = ThreadPoolExecutor(max_workers=workers)
     try:
-        with ThreadPoolExecutor(max_workers=workers) as threads:
-            return list(threads.map(one, scenarios))
+        for future in [threads.submit(one, scenario) for scenario in scenarios]:
+            future.result()
     finally:
+        threads.shutdown(cancel_futures=True)
         for trouble in pool.close():
             print(trouble, file=sys.stderr)
 
@@ -86,9 +97,16 @@ def _row(done: Run) -> None:
 def _summary(runs: Sequence[Run], seconds: float, *, plan_only: bool) -> None:
     wrong = [done for done in runs if done.faults]
     firing = sum(1 for done in runs if not done.scenario.silent)
+    asked = [done for done in runs if done.again is not None]
+    boots = sum(1 for done in runs if done.scenario.boot is not None)
     print(f"\n{len(runs)} scenarios ({firing} that must be found, {len(runs) - firing} near misses that must stay silent), "
-          f"{len({done.scenario.rule for done in runs})} rules: {len(runs) - len(wrong)} hold, {len(wrong)} differ; "
-          f"{seconds:.0f} s{', forecasts alone' if plan_only else ''}")  # fmt: skip
+          f"{len({done.scenario.rule for done in runs})} of {len(list(RULES))} rules: {len(runs) - len(wrong)} hold, "
+          f"{len(wrong)} differ; {seconds:.0f} s{', forecasts alone' if plan_only else ''}")  # fmt: skip
+    if not plan_only:
+        print(f"{sum(len(done.truth) for done in runs)} checks of what is true, {boots} reboots; "
+              f"{sum(1 for done in asked if done.again)} of {len(asked)} second runs are not blocked")  # fmt: skip
+    for done in wrong:
+        print(f"differs: {done.scenario.name}")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
+from tests.scenarios.other import besides
 from tests.scenarios.scenario import Expected, Scenario
 from tests.story import Workplace
 from tests.testbed import Host
@@ -27,6 +28,7 @@ PASSWORD = "secret-pw"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What came of one scenario. ``forecast``: the findings compared. ``truth``: what was seen, check by check.
+    ``again``: whether a second run would go on, None where none was forecast.
 
     ``faults``: what differs from the file, in words; none when all holds.
     """
@@ -35,6 +37,7 @@ class Run:
     forecast: frozenset[Expected]
     truth: Mapping[str, bool]
     faults: tuple[str, ...]
+    again: bool | None = None
     seconds: float = 0.0
 
 
@@ -48,34 +51,49 @@ def run(scenario: Scenario, host: Host, directory: Path, *, plan_only: bool = Fa
         if done.returncode:
             return _broken(scenario, f"prepare failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
     faults: list[str] = []
-    found = _proof(place, faults) if scenario.stage == "proof" else _findings(place, faults, "plan")
-    forecast = _compared(scenario, found)
-    faults += [f"forecast lacks {item}" for item in sorted(scenario.expect - forecast)]
-    faults += [f"forecast says {item}: {found[item]}" for item in sorted(forecast - scenario.expect)]
     truth: dict[str, bool] = {}
-    if not plan_only:
-        _apply(scenario, host, place, truth, faults)
-    return Run(scenario=scenario, forecast=forecast, truth=truth, faults=tuple(faults),
+    again: bool | None = None
+    with besides(scenario.other, host, place) as ended:
+        found = _proof(place, faults) if scenario.stage == "proof" else _findings(place, faults, "plan")
+        forecast = _compared(scenario, found)
+        faults += [f"forecast lacks {item}" for item in sorted(scenario.expect - forecast)]
+        faults += [f"forecast says {item}: {found[item]}" for item in sorted(forecast - scenario.expect)]
+        if not plan_only:
+            again = _apply(scenario, host, place, truth, faults, ended)
+    return Run(scenario=scenario, forecast=forecast, truth=truth, faults=tuple(faults), again=again,
                seconds=time.monotonic() - began)  # fmt: skip
 
 
-def _apply(scenario: Scenario, host: Host, place: Workplace, truth: dict[str, bool], faults: list[str]) -> None:
+def _apply(
+    scenario: Scenario,
+    host: Host,
+    place: Workplace,
+    truth: dict[str, bool],
+    faults: list[str],
+    ended: Callable[[], None],
+) -> bool | None:
+    """Whether a second run would go on, None where it was not asked."""
     done = place.run("ansible-playbook", "-i", "inventory.ini", "play.yml", timeout=600, ANSIBLE_PIPELINING="1")
     place.write("applied.txt", done.stdout + done.stderr)
     truth["applies"] = done.returncode == 0
     if truth["applies"] != scenario.applies:
         faults.append(f"ansible-playbook exited {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-500:]}")
+    ended()
     time.sleep(SETTLE)
     _look(host, scenario.now, truth, faults, "")
+    again: bool | None = None
     if scenario.good and scenario.again and truth["applies"]:
-        again = _findings(place, faults, "again")
-        faults += [f"a second run is blocked by {item}: {text}" for item, text in again.items()
+        before = len(faults)
+        found = _findings(place, faults, "again")
+        faults += [f"a second run is blocked by {item}: {text}" for item, text in found.items()
                    if item.severity == "error"]  # fmt: skip
+        again = len(faults) == before
     if scenario.boot is not None:
         host.reboot(wait=False)
         _until_booted(host)
         time.sleep(SETTLE)
         _look(host, scenario.boot, truth, faults, "boot: ")
+    return again
 
 
 def _workplace(scenario: Scenario, host: Host, directory: Path) -> Workplace:
@@ -96,6 +114,8 @@ def _workplace(scenario: Scenario, host: Host, directory: Path) -> Workplace:
         place.write(name, text)
     place.write("play.yml", yaml.safe_dump(scenario.plays, sort_keys=False, width=120))
     place.write("prepare.yml", yaml.safe_dump(scenario.prepare, sort_keys=False, width=120))
+    if scenario.other:
+        place.write("other.yml", yaml.safe_dump(scenario.other.plays, sort_keys=False, width=120))
     if scenario.settings:
         place.write(".aisafe.yml", yaml.safe_dump(dict(scenario.settings)))
     return place

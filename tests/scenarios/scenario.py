@@ -11,7 +11,22 @@ import yaml
 
 DATA = Path(__file__).parent / "data"
 LOGINS = ("root", "deploy", "askpass")
-_KEYS = {"what", "rule", "login", "prepare", "play", "files", "settings", "expect", "also", "truth", "again", "stage"}
+_KEYS = {
+    "what",
+    "rule",
+    "login",
+    "prepare",
+    "play",
+    "files",
+    "settings",
+    "expect",
+    "also",
+    "truth",
+    "again",
+    "stage",
+    "other",
+}
+ENDS = ("confirmed", "lost", "later")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,6 +39,16 @@ class Expected:
 
     def __str__(self) -> str:
         return f"{self.rule} {self.severity} {self.when}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Another run, guarded by aisafe. ``ends``: confirmed before the forecast is made; lost, its controller killed, after
+    which the host went back; later, with the play in between. ``until``: a line for sh that says how far it is to come."""
+
+    plays: list[dict[str, Any]]
+    ends: str
+    until: str = "true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +70,7 @@ class Scenario:
     also: frozenset[str] = frozenset()
     again: bool = True
     stage: str = "forecast"
+    other: Other | None = None
 
     @property
     def silent(self) -> bool:
@@ -76,7 +102,7 @@ def load(path: Path) -> Scenario:
             now=truth.get("now", {}), boot=truth.get("boot"), login=login,
             prepare=_plays(data["prepare"], login) if data.get("prepare") else [], files=data.get("files", {}),
             settings=data.get("settings", {}), also=frozenset(data.get("also", ())), again=data.get("again", True),
-            stage=data.get("stage", "forecast"),
+            stage=data.get("stage", "forecast"), other=_other(data["other"], login) if "other" in data else None,
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from None
@@ -90,6 +116,12 @@ def everything(wanted: Iterable[str] = ()) -> list[Scenario]:
     paths = sorted(DATA.glob("*/*.yml"))
     names = {path: f"{path.parent.name}/{path.stem}" for path in paths}
     return [load(path) for path in paths if not beginnings or names[path].startswith(beginnings)]
+
+
+def _other(data: Mapping[str, Any], login: str) -> Other:
+    if data["ends"] not in ENDS:
+        raise ValueError(f"other: ends {data['ends']} is none of {', '.join(ENDS)}")
+    return Other(plays=_plays(data["play"], login), ends=data["ends"], until=data.get("until", "true"))
 
 
 def _plays(given: list[dict[str, Any]], login: str) -> list[dict[str, Any]]:

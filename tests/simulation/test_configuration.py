@@ -51,6 +51,13 @@ def test_only_listed_keys_and_absolute_paths(tmp_path: Path) -> None:
     assert "ANSIBLE_FORKS" not in message
 
 
+def test_a_variable_that_says_what_holds_anyway_is_no_news(tmp_path: Path) -> None:
+    taken = take_over(cwd=tmp_path, environ={})
+    assert taken.left_out({"ANSIBLE_NOCOWS": "1"}) == []
+    ((_, message),) = taken.left_out({"ANSIBLE_NOCOWS": "1", "ANSIBLE_CACHE_PLUGIN": "jsonfile"})
+    assert message.startswith("ANSIBLE_CACHE_PLUGIN (from")
+
+
 def test_plugins_that_set_variables_are_missed(tmp_path: Path) -> None:
     (tmp_path / "ansible.cfg").write_text("[defaults]\nvars_plugins_enabled = host_group_vars,evil\n")
     ((kind, message),) = take_over(cwd=tmp_path, environ={}).left_out({})
