@@ -2,7 +2,8 @@
 
     AisafeError                 1   something failed before anything was touched
     ├── UsageError              2   the command line or a configuration file is wrong
-    ├── AnsibleError            4   ansible could not read the playbook or the inventory (its own words are quoted)
+    ├── AnsibleError            4   ansible could not read the playbook or the inventory (its own words are quoted; where
+    │                               ansible-playbook has another exit code for it, 1 or 5, that one)
     ├── HostError               -   one host, one cause; collected as a blind spot or an outcome, seldom raised to the top
     │   ├── Unreachable             no connection, authentication or host key
     │   ├── NoRights                no root on the host
@@ -37,7 +38,7 @@ class ExitCode(IntEnum):
 class AisafeError(Exception):
     """``message``: what failed and why. ``state``: in which state the hosts are. ``fix``: what to do."""
 
-    exit_code = ExitCode.ERROR
+    exit_code: int = ExitCode.ERROR
 
     def __init__(self, message: str, *, state: str = "Nothing was changed on any host.", fix: str = "") -> None:
         super().__init__(message)
@@ -53,7 +54,14 @@ class UsageError(AisafeError):
 
 
 class AnsibleError(AisafeError):
-    exit_code = ExitCode.ANSIBLE
+    """``exit_code``: ansible-playbook's own for this error (ansible.errors.AnsibleError._exit_code), 4 where it has none."""
+
+    exit_code: int = ExitCode.ANSIBLE
+
+    def __init__(self, message: str, *, fix: str = "", state: str = "Nothing was changed on any host.",
+                 exit_code: int = ExitCode.ANSIBLE) -> None:  # fmt: skip
+        super().__init__(message, state=state, fix=fix)
+        self.exit_code = exit_code
 
 
 class HostError(AisafeError):

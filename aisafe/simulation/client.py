@@ -226,7 +226,9 @@ class Simulation:
             if not (isinstance(kind, type) and issubclass(kind, AisafeError)):
                 kind = AnsibleError
             fix = error["fix"] or (advice(error["message"]) if kind is AnsibleError else "")
-            raise kind(error["message"], state=error["state"], fix=fix)
+            raised = kind(error["message"], state=error["state"], fix=fix)
+            raised.exit_code = error["exit_code"]
+            raise raised
         return message
 
     def _receive(self, deadline: float) -> dict[str, Any]:

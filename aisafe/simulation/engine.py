@@ -138,9 +138,9 @@ class Engine:
             if _get_collection_playbook_path(name) is not None:
                 continue
             if not os.path.exists(name):
-                raise AnsibleError(f"the playbook: {name} could not be found")
+                raise AnsibleError(f"the playbook: {name} could not be found", exit_code=1)
             if not os.path.isfile(name):
-                raise AnsibleError(f"the playbook: {name} does not appear to be a file")
+                raise AnsibleError(f"the playbook: {name} does not appear to be a file", exit_code=1)
             directories.append(os.path.dirname(os.path.abspath(name)))
             if not _get_collection_name_from_path(name):
                 add_all_plugin_dirs(directories[-1])

@@ -20,7 +20,7 @@ from ansible.inventory import manager
 from ansible.module_utils.common.file import is_executable
 from ansible.parsing.vault import VaultSecret
 
-from aisafe.errors import AisafeError, AnsibleError, UsageError
+from aisafe.errors import AisafeError, AnsibleError, ExitCode, UsageError
 from aisafe.simulation import safety
 from aisafe.simulation.safety import Tree, Trust
 
@@ -228,4 +228,6 @@ def first_words(error: BaseException) -> str:
 
 
 def as_ours(error: Exception) -> AisafeError:
-    return error if isinstance(error, AisafeError) else AnsibleError(first_words(error))
+    if isinstance(error, AisafeError):
+        return error
+    return AnsibleError(first_words(error), exit_code=int(getattr(error, "_exit_code", ExitCode.ANSIBLE)))

@@ -74,7 +74,15 @@ class Worker:
     def _error(self, error: AisafeError) -> None:
         wire.send(
             self._sink,
-            {"error": {"kind": type(error).__name__, "message": error.message, "state": error.state, "fix": error.fix}},
+            {
+                "error": {
+                    "kind": type(error).__name__,
+                    "message": error.message,
+                    "state": error.state,
+                    "fix": error.fix,
+                    "exit_code": int(error.exit_code),
+                }
+            },
         )
 
 
