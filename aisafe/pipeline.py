@@ -157,7 +157,11 @@ def _guarded(
 def _look_again(
     ask: Ask, site: Site, view: View, before: Mapping[str, HostState], forecast: Forecast, applied: Applied
 ) -> Verdict:
-    """Take samples of the hosts over the settling time and judge them; a failed run needs no settling."""
+    """Take samples of the hosts over the settling time and judge them; a failed run needs no settling.
+
+    The connection from before the run outlives a server that nobody can log in to any more. So where the fresh connection
+    failed, the next sample is to come over a fresh one, too.
+    """
     view.stage("looking at what is really there")
     settle = (
         ask.settings.settle if applied.exit_code == 0 and any(map(_needs_settling, forecast.hosts.values())) else 0.0
@@ -171,7 +175,7 @@ def _look_again(
 
     def sample(until: float) -> None:
         site.pause(min(max(settle / 4, 0.5), max(0.1, until - (time.monotonic() - started))))
-        samples.append(site.collect())
+        samples.append(site.collect(fresh=_unreached(samples[-1])))
 
     while time.monotonic() - started < settle:
         sample(settle)
@@ -183,6 +187,10 @@ def _look_again(
         sample(settle + PATIENCE)
         verdict = judged()
     return verdict
+
+
+def _unreached(states: Mapping[str, HostState]) -> bool:
+    return any(spot.kind == "host" for state in states.values() for spot in state.blind_spots)
 
 
 def _needs_settling(forecast: HostForecast) -> bool:

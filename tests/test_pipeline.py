@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -136,9 +137,9 @@ class View:
         self.seen.append(("proof", verdict.word))
 
 
-def go(site, tmp_path, *, plan_only=False):
+def go(site, tmp_path, *, plan_only=False, settle=0):
     log = Log(Path(tmp_path))
-    outcome = run(Ask(settings=Settings(settle=0), plan_only=plan_only), site, log, View())
+    outcome = run(Ask(settings=Settings(settle=settle), plan_only=plan_only), site, log, View())
     return outcome, site.did, log
 
 
@@ -188,6 +189,31 @@ def test_check_of_a_blocked_play_says_so(tmp_path):
     site = Site(before=state(held(Holder(kind="unit", name="other.service"))), planned=starting(), check=True)
     outcome, did, _log = go(site, tmp_path)
     assert (outcome.exit_code, did) == (20, ["apply"])
+
+
+@dataclass
+class Shut(Site):
+    """Nobody can log in any more after the run; the connection from before it lives on."""
+
+    opens_again: bool = False
+
+    def collect(self, *, fresh=False):
+        if "apply" not in self.did or not fresh or (self.opens_again and "refused" in self.did):
+            return super().collect()
+        self.did.append("refused")
+        spot = BlindSpot(kind="host", reason="web1 cannot be reached", blocks=True)
+        return {"web1": HostState(host="web1", taken_at=NOW, blind_spots=(spot,))}
+
+    def pause(self, seconds):
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize(("opens_again", "word"), [(False, "rolled-back"), (True, "confirmed")])
+def test_the_old_connection_does_not_hide_that_nobody_can_log_in(tmp_path, opens_again, word):
+    runs = Effect(kind="command", action="run", name="harden", task=TASK)
+    planned = Forecast(hosts={"web1": HostForecast(host="web1", effects=(runs,))})
+    outcome, _, _ = go(Shut(planned=planned, opens_again=opens_again), tmp_path, settle=1)
+    assert outcome.word == word
 
 
 def test_a_plan_touches_nothing(tmp_path):

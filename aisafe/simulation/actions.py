@@ -62,9 +62,10 @@ class ModelledAction:
             source = Unknown(f"the content of {missing.name}")
             if scene.writes_here:
                 text = f"{missing.name} is not on the controller now; an earlier task may put it there"
+                scene.moment.note("possible-failure", text)
             else:
                 text = failure = f"Could not find or access '{missing.name}' on the Ansible Controller."
-            scene.moment.note("missing-source", text)
+                scene.moment.note("missing-source", text)
         except sources.BrokenTemplate as broken:
             source = Unknown("a template that cannot be rendered")
             text = "hidden, the task has no_log" if call.no_log else str(broken)

@@ -100,3 +100,19 @@ def test_on_the_controller_looking_is_harmless_and_a_third_system_is_not_undone(
         "ansible.builtin.copy runs on the controller itself, which is neither foreseen nor guarded"
     ]
     assert seen.forecast.hosts["h1"].coverage.opaque == 1
+
+
+def test_what_a_task_on_the_controller_may_make_is_no_certain_failure(real: Real) -> None:
+    makes = "{copy: {dest: /tmp/made, content: x}, delegate_to: localhost}"
+    for before, certain in ((makes, False), ("{command: git status, delegate_to: localhost}", True)):
+        seen = real.foresee(
+            f"""
+            - hosts: all
+              gather_facts: false
+              tasks:
+                - {before}
+                - {{copy: {{src: /nowhere/made, dest: /etc/made}}}}
+            """
+        )
+        assert bool(seen.notes("missing-source")) == certain
+        assert bool(seen.notes("possible-failure")) != certain
