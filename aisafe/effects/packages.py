@@ -158,8 +158,20 @@ def remove(call: Call, host: PredictedHost, name: str, *, purge: bool = False) -
         if unseen:
             why = f"the packages could not be seen: {unseen}"
             return (package_effect(call, "remove", name, certainty="possible", why=why),)
-        left = purge and host.file(f"/var/lib/dpkg/info/{name}.list").exists is not False
-        return (package_effect(call, "remove", name, detail="configuration left from before"),) if left else ()
+        left = host.file(f"/var/lib/dpkg/info/{name}.list") if purge else None
+        if left is None or left.kind == "absent":
+            return ()
+        why = f"what is left of it could not be seen: {left.reason}" if left.kind == "unseen" else ""
+        return (
+            package_effect(
+                call,
+                "remove",
+                name,
+                certainty="possible" if why else "certain",
+                why=why,
+                detail="configuration left from before",
+            ),
+        )
     stopped = host.package_removed(call, name) if meant(name, host.state.os) == name else ()
     host.memory.setdefault("packages removed", set()).add(name)
     for known in (name, name.partition(":")[0]):

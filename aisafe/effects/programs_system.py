@@ -168,6 +168,16 @@ def other_manager(scene: Scene, words: Sequence[Word]) -> Ran:
     return Ran(opaque=f"{scene.name} {verb} is not understood")
 
 
+@program("pam-auth-update")
+def pam_auth_update(scene: Scene, words: Sequence[Word]) -> Ran:
+    """It writes the common files anew from the profiles of /usr/share/pam-configs (pam-auth-update(8))."""
+    del words
+    names = ("account", "auth", "password", "session", "session-noninteractive")
+    why = "which profiles pam-auth-update finds"
+    paths = [f"/etc/pam.d/common-{name}" for name in names]
+    return Ran(effects=tuple(one for path in paths for one in scene.host.files.disturb(scene.call, path, why)))
+
+
 @program("dpkg", "rpm")
 def dpkg(scene: Scene, words: Sequence[Word]) -> Ran:
     given = texts(words)

@@ -80,3 +80,11 @@ def test_what_creates_names_may_come_even_after_another_unknown_command() -> Non
     for path in ("/srv/key", "/srv/certificate"):
         result = run(host, "command", {"_raw_params": f"unknown-program {path}", "creates": path})
         assert [effect.name for effect in result.effects if effect.kind == "file"] == [path]
+
+
+def test_pam_auth_update_writes_the_common_files() -> None:
+    host = predicted({"/etc/pam.d/common-account": b"account required pam_unix.so\n"})
+    result = run(host, "command", {"cmd": "pam-auth-update --package"})
+    assert not result.opaque
+    edit = {"path": "/etc/pam.d/common-account", "regexp": "pam_unix", "line": "account required pam_unix.so more"}
+    assert [effect.certainty for effect in run(host, "lineinfile", edit).effects] == ["possible"]

@@ -171,3 +171,10 @@ def test_after_an_installation_stat_does_not_know_but_a_whole_file_is_certain() 
 def test_a_unit_that_a_package_starts_and_does_not_enable() -> None:
     effects = run(predicted(), "apt", {"name": "apache2"}).effects
     assert [effect.action for effect in effects if effect.name == "apache-htcacheclean.service"] == ["start"]
+
+
+def test_a_purge_of_what_was_never_there_removes_nothing() -> None:
+    host = predicted({"/var/lib/dpkg/info/xinetd.list": b""})
+    run(host, "command", {"cmd": "/opt/anything"})
+    result = run(host, "apt", {"name": ["inetd", "xinetd"], "state": "absent", "purge": True})
+    assert [(effect.name, effect.certainty) for effect in result.effects] == [("xinetd", "certain")]
