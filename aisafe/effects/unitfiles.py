@@ -197,7 +197,7 @@ class UnitFiles:
         names = tuple(part.path for part in drop_ins)
         made, bad = self._load(name, unitfile.merge(parts), live=None, fragment=place, source=place, drop_ins=names)
         made = replace(made, unit_file_state=unit.unit_file_state, requires=(*made.requires, *unit.requires))
-        return Definition(unit=made, unread=unread, bad=bad)
+        return Definition(unit=made, unread=unread, bad=bad if commands else "")  # else its own text is not known
 
     def _written(self, path: str) -> bool:
         """Whether the run itself made or changed the file, so that it is not as a package has it."""

@@ -428,3 +428,16 @@ def test_apache_takes_ipv6_where_an_interface_has_it(table: bytes, address: str)
     effects = run(host, "apt", {"name": "apache2"}).effects
     [start] = [effect for effect in effects if (effect.action, effect.name) == ("start", "apache2.service")]
     assert [str(socket) for socket in start.binds] == [f"{address}:80/tcp"]
+
+
+def test_a_drop_in_for_a_packages_unit_whose_program_is_not_known_is_no_failure() -> None:
+    host = living()
+    run(host, "apt", {"name": "systemd-timesyncd"})
+    place = "/lib/systemd/system/systemd-timesyncd.service.d"
+    run(host, "file", {"path": place, "state": "directory"})
+    run(host, "copy", {"dest": f"{place}/override.conf", "content": "[Unit]\nConditionVirtualization=\n"})
+    run(host, "systemd", {"daemon_reload": True})
+    for state in ("stopped", "started"):
+        result = run(host, "systemd", {"name": "systemd-timesyncd", "state": state, "enabled": True})
+        assert not result.failed, result
+    assert not host.unit("systemd-timesyncd").bad
