@@ -332,11 +332,13 @@ class UnitFiles:
         return self._is_umbrella(name) or self.sections(name).flag("Service", "RemainAfterExit")
 
     def sections(self, name: str) -> UnitFile:
-        """The unit's file and its drop-ins as they lie on the disk, merged; empty where there is none."""
+        """The unit's file and its drop-ins as they lie on the disk, merged; of one that a package of the run brings only the
+        drop-ins; empty where there is none."""
         fragment = self._fragment(name)
-        if fragment is None:
+        if fragment is None and name not in self._brought:
             return UnitFile()
-        parts = [self._files.get(fragment.path, follow=True), *self._drop_ins(name)]
+        own = [self._files.get(fragment.path, follow=True)] if fragment is not None else []
+        parts = [*own, *self._drop_ins(name)]
         return unitfile.merge(unitfile.read(_text(part), part.path) for part in parts)
 
 

@@ -18,7 +18,7 @@ from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
 from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.ports import only_ipv4
 from aisafe.formats.serverconfig import Reader
-from aisafe.formats.unitfile import UnitFile, full_name
+from aisafe.formats.unitfile import UnitFile, full_name, merge, read
 from aisafe.knowledge.packages import is_umbrella, starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit, Unknown
@@ -150,14 +150,11 @@ class UnitStore:
         ``systemctl start`` reports success all the same.
         """
         name = self.canonical(name)
-        package = self._definitions.package_of(name)
-        if package:
-            known = starts(package)
-            capability = known.capability if known and name.endswith(".service") else ""
-            entries = [("ConditionCapability", capability)] if capability else []
-        else:
-            entries = [(entry.key, entry.value) for entry in self.sections(name).conditions()]
-        return unmet(entries, self._files)
+        known = starts(self._definitions.package_of(name))
+        capability = known.capability if known and name.endswith(".service") else ""
+        packaged = read(f"[Unit]\nConditionCapability={capability}\n" if capability else "")
+        conditions = merge([packaged, self.sections(name)]).conditions()
+        return unmet([(entry.key, entry.value) for entry in conditions], self._files)
 
     def stop(self, call: Call, name: str) -> tuple[Effect, ...]:
         there = self.get(name)

@@ -54,3 +54,15 @@ def test_a_packages_service_that_needs_a_capability(status: bytes, starts: bool)
     result = run(host, "apt", {"name": "chrony"})
     assert ("start" in [effect.action for effect in result.effects]) is starts
     assert host.unit("chrony").unit.unit_file_state == "enabled"
+
+
+def test_a_drop_in_takes_back_the_conditions_of_a_packages_unit() -> None:
+    host = living(files={"/proc/1/status": CONTAINER})
+    run(host, "apt", {"name": "systemd-timesyncd"})
+    assert host.units.kept_back("systemd-timesyncd")
+    folder = "/lib/systemd/system/systemd-timesyncd.service.d"
+    run(host, "file", {"path": folder, "state": "directory"})
+    run(host, "copy", {"dest": f"{folder}/override.conf", "content": "[Unit]\nConditionVirtualization=\n"})
+    result = run(host, "service", {"name": "systemd-timesyncd", "state": "started", "enabled": True})
+    assert not result.failed  # its ExecStart= is in the file that the package brings
+    assert [effect.action for effect in result.effects] == ["start"]
