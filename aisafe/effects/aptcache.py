@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from aisafe.effects.api import ReadLive
+from aisafe.effects.api import LiveFile, ReadLive
+from aisafe.model import BlindSpot
 
 QUESTION = "apt:"
 """Begins what is asked of the host like a path: ``apt:nginx`` is what apt knows of the package nginx."""
@@ -41,11 +42,12 @@ class Known:
 class AptCache:
     """Answers from the host's package lists (apt-cache(8)), asked once a name.
 
-    ``moved``: why the sources may be others by now, '' while they are not; nothing is known from then on.
+    ``moved``: why the sources may be others by now, '' while they are not; nothing is known from then on. ``blind`` is told
+    where apt could not be asked: packages are taken to be there then, and that has to be said.
     """
 
-    def __init__(self, read: ReadLive, moved: Callable[[], str]) -> None:
-        self._read, self._moved = read, moved
+    def __init__(self, read: ReadLive, moved: Callable[[], str], blind: Callable[[BlindSpot], None]) -> None:
+        self._read, self._moved, self._blind = read, moved, blind
         self._told: dict[str, dict[str, Any] | None] = {}
         self._fetched = False
         self._foreign = ""
@@ -65,18 +67,26 @@ class AptCache:
             return
         answer = self._read([f"{QUESTION}{name}" for name in wanted])
         for name in wanted:
-            found = answer.get(f"{QUESTION}{name}")
-            told = found.content if found is not None and found.kind == "file" else None
-            self._told[name] = json.loads(told) if told else None
+            self._told[name] = self._content(
+                answer.get(f"{QUESTION}{name}"), "whether the run's packages are to be had"
+            )
 
     def needs(self, name: str) -> tuple[str, ...]:
         """What the package depends on directly; () where that cannot be told."""
         if self._foreign or self._moved():
             return ()
         question = f"apt-needs:{name}"
-        found = self._read([question]).get(question)
-        told = found.content if found is not None and found.kind == "file" else None
-        return tuple(json.loads(told)) if told else ()
+        return tuple(self._content(self._read([question]).get(question), "what packages depend on") or ())
+
+    def _content(self, found: LiveFile | None, what: str) -> Any:
+        """The answer; None, and a blind spot, where there is none."""
+        if found is None or found.kind != "file" or not isinstance(found.content, bytes):
+            why = found.reason if found is not None and found.reason else "it was not asked"
+            spot = BlindSpot(kind="package", reason=f"{what} is not known: {why}", blocks=False,
+                             fix="See on the host what apt-cache policy says.")  # fmt: skip
+            self._blind(spot)
+            return None
+        return json.loads(found.content)
 
     def get(self, name: str) -> Known | None:
         """What apt would know of ``name`` at this moment of the run; None where that cannot be told."""

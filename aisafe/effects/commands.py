@@ -111,7 +111,7 @@ def _result(call: Call, host: PredictedHost, args: Arguments, ran: Ran, *, certa
         values["rc"] = ran.rc
     failed = ""
     if ran.ok is False and certain and not ran.opaque:
-        failed = "non-zero return code"
+        failed = f"non-zero return code ({ran.why})" if ran.why and not call.no_log else "non-zero return code"
     return Result(
         effects=effects,
         changed=True if certain else None,
@@ -182,7 +182,9 @@ def _list(scene: Scene, pipelines: Sequence[Pipeline]) -> Ran:
             last = replace(ran, ok=known, rc=ran.rc if settled else None)
             status = known
     stdout = None if None in outputs else "".join(part for part in outputs if part is not None)
-    return Ran(effects=effects, ok=last.ok, rc=last.rc, stdout=stdout, opaque="; ".join(dict.fromkeys(opaque)))
+    return Ran(
+        effects=effects, ok=last.ok, rc=last.rc, why=last.why, stdout=stdout, opaque="; ".join(dict.fromkeys(opaque))
+    )
 
 
 def _groups(pipelines: Iterable[Pipeline]) -> list[list[Pipeline]]:

@@ -67,7 +67,7 @@ class PredictedHost:
         self.podman = ContainerStore(state, self.files, "podman")
         self.units = UnitStore(state, self.files, self._engine)
         self.firewall = FirewallStore(state, self.files, self.units)
-        self.apt = AptCache(read, self._sources_moved)
+        self.apt = AptCache(read, self._sources_moved, self.blind)
         self._door = Door(state, facts=facts, read=read)
 
     def _engine(self, program: str) -> Engine:

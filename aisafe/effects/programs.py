@@ -20,11 +20,13 @@ from aisafe.registry import Registry
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """What one program would have done. ``ok``: whether it exits with 0, None where that is not known; ``rc`` where the
-    code itself is. ``stdout`` None: not known. ``opaque``: why it cannot be told what it does."""
+    code itself is; ``why`` it fails, '' where the code says it all. ``stdout`` None: not known. ``opaque``: why it cannot be
+    told what it does."""
 
     effects: tuple[Effect, ...] = ()
     ok: bool | None = None
     rc: int | None = None
+    why: str = ""
     stdout: str | None = None
     opaque: str = ""
 

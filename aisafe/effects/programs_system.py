@@ -137,7 +137,7 @@ def apt_get(scene: Scene, words: Sequence[Word]) -> Ran:
         except BadArgument as error:
             if any("." in name for name in names):  # it may be a regular expression
                 return Ran(opaque=f"{scene.name}: {error}, unless it matches others")
-            return Ran(ok=False, rc=100, stdout="")
+            return Ran(ok=False, rc=100, why=str(error), stdout="")
     if verb in ("upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"):
         return Ran(effects=(package_effect(scene.call, "upgrade", "all packages", certainty="possible",
                                            why="which packages have newer versions"),))  # fmt: skip

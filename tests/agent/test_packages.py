@@ -85,3 +85,8 @@ def test_apt_is_asked_as_nobody_only_where_nobody_can_read_it_all(
     assert packages.needs(["nginx"]) == {"nginx": []}
     assert asked[0][0] == user
     assert ("Dir::Cache::pkgcache=" in asked[0]) is (user == "apt-cache")
+
+
+def test_a_link_to_nowhere_among_the_sources_is_no_breakdown(tmp_path: Path) -> None:
+    (tmp_path / "gone.list").symlink_to("/nowhere/at/all")
+    assert not packages._for_everybody(f"{tmp_path}/*")

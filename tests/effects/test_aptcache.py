@@ -10,6 +10,7 @@ import pytest
 
 from aisafe.effects.api import LiveFile
 from aisafe.effects.predicted import PredictedHost
+from tests.effects.living import forecast
 from tests.effects.scenes import predicted, run
 
 DAY = 86_400.0
@@ -114,7 +115,17 @@ def test_taking_a_source_away_brings_no_package() -> None:
 
 
 def test_a_host_that_cannot_tell_is_taken_to_have_the_package() -> None:
-    assert told(predicted(), {"name": "grafana"}) == ["install grafana certain"]
+    plain = predicted()
+    unseen = LiveFile(path="apt:grafana", kind="unseen", reason="apt-cache exited 100")
+
+    def read(paths: Sequence[str]) -> dict[str, LiveFile]:
+        return {path: unseen if path == unseen.path else found for path, found in plain.files._read(paths).items()}
+
+    host = PredictedHost(plain.state, facts={}, read=read)
+    assert told(host, {"name": "grafana"}) == ["install grafana certain"]
+    [spot] = [spot for spot in forecast(host).blind_spots if spot.kind == "package"]
+    assert "apt-cache exited 100" in spot.reason
+    assert not spot.blocks  # should it not be there, the run fails and is undone
 
 
 @pytest.mark.parametrize("word", ["/tmp/some.deb", "grafana/stable", "grafana:i386", "grafana-", "graf.na"])
@@ -124,8 +135,10 @@ def test_what_is_no_plain_name_does_not_fail(word: str) -> None:
 
 def test_a_command_fails_as_well() -> None:
     result = run(host_with(), "command", {"cmd": "apt-get install -y grafana"})
-    assert result.failed
+    assert "No package matching 'grafana' is available" in result.failed
     assert not result.effects
+    hidden = run(host_with(), "command", {"cmd": "apt-get install -y grafana"}, no_log=True)
+    assert "grafana" not in hidden.failed
 
 
 def test_what_was_removed_comes_back_with_what_needs_it() -> None:
