@@ -30,6 +30,8 @@ MOST = 20
 """Lines that the message of a stale plan has; the rest is counted."""
 _STEADY = ("enabled", "enabled-runtime", "disabled", "masked", "masked-runtime", "alias", "linked")
 """Unit file states (systemctl(1), is-enabled) of units that do not come and go by themselves."""
+_APT = ("apt:", "apt-needs:")
+"""Questions to a host that are asked like a file (effects/aptcache.py)."""
 _OWN = "aisafe-"
 
 
@@ -131,7 +133,7 @@ def _tasks(then: HostMarks, now: HostMarks) -> Iterator[str]:
 
 def _differences(kind: str, then: Mapping[str, str], now: Mapping[str, str], *, words: bool) -> Iterator[str]:
     for name in sorted({*then, *now}):
-        what = f"{kind} {name}".strip()
+        what = f"what apt says of {name.partition(':')[2]}" if name.startswith(_APT) else f"{kind} {name}".strip()
         if name not in now:
             yield f"{what} is gone" + (f" (it was: {then[name]})" if words else "")
         elif name not in then:

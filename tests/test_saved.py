@@ -57,6 +57,7 @@ FIRST, SECOND = PLAN.hosts["web1"].marks
          "web1: task 'New' (site.yml:1) is new to the run"),
         (lambda: made(plan=with_marks(SECOND, FIRST)), "web1: the tasks run in another order"),
         (lambda: made(reads={"/etc/x": "2"}), "web1: file /etc/x has changed"),
+        (lambda: made(reads={"/etc/x": "1", "apt:tree": "1"}), "web1: what apt says of tree is new"),
         (lambda: made(replace(STATE, packages={"nginx": "1.24"})), "web1: package nginx has changed (1.22 -> 1.24)"),
         (lambda: made(replace(STATE, listeners=())), "web1: socket 0.0.0.0:80/tcp is gone (it was: unit nginx.service)"),
         (lambda: made(replace(STATE, units={"nginx.service": unit("nginx.service", active_state="failed")})),

@@ -8,7 +8,6 @@ import re
 import shutil
 import stat
 import subprocess
-import time
 from typing import Any, Iterable
 
 from . import command
@@ -57,8 +56,8 @@ def available(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """What apt knows of packages by its present lists (apt-cache(8), policy and showpkg).
 
     ``candidate``: the version that it would install, None for none; ``versions``: all of them; ``providers``: packages
-    that provide the name; ``complete``: every configured source has its list; ``age``: seconds since lists came, None
-    without one. Nothing is written.
+    that provide the name; ``complete``: every configured source has its list. The answer stays the same while the lists say
+    the same, whenever they were fetched: saved plans are compared with it. Nothing is written.
 
     Raises AgentFailure 'no-apt' when apt cannot tell.
     """
@@ -71,12 +70,9 @@ def available(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     except command.CommandFailed as error:
         raise AgentFailure("no-apt", "apt cannot tell which packages there are: %s" % error) from error
     lists = [bool(glob.glob(glob.escape(path) + "*")) for path in expected]  # they may be compressed
-    complete, age = bool(lists) and all(lists), time.time() - os.path.getmtime(LISTS) if any(lists) else None
+    complete = bool(lists) and all(lists)
     nothing: dict[str, Any] = {"candidate": None, "versions": []}
-    return {
-        name: dict(known.get(name, nothing), providers=given.get(name, []), complete=complete, age=age)
-        for name in wanted
-    }
+    return {name: dict(known.get(name, nothing), providers=given.get(name, []), complete=complete) for name in wanted}
 
 
 def needs(names: Iterable[str]) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 from aisafe.effects.api import LiveFile, ReadLive
 from aisafe.model import BlindSpot
 
+LISTS = "/var/lib/apt/lists"
 QUESTION = "apt:"
 """Begins what is asked of the host like a path: ``apt:nginx`` is what apt knows of the package nginx."""
 CURRENT = 30 * 86_400.0
@@ -43,11 +44,13 @@ class AptCache:
     """Answers from the host's package lists (apt-cache(8)), asked once a name.
 
     ``moved``: why the sources may be others by now, '' while they are not; nothing is known from then on. ``blind`` is told
-    where apt could not be asked: packages are taken to be there then, and that has to be said.
+    where apt could not be asked: packages are taken to be there then, and that has to be said. ``age``: seconds
+    since the lists came, None where that is not known.
     """
 
-    def __init__(self, read: ReadLive, moved: Callable[[], str], blind: Callable[[BlindSpot], None]) -> None:
-        self._read, self._moved, self._blind = read, moved, blind
+    def __init__(self, read: ReadLive, moved: Callable[[], str], blind: Callable[[BlindSpot], None],
+                 age: Callable[[], float | None]) -> None:  # fmt: skip
+        self._read, self._moved, self._blind, self._age = read, moved, blind, age
         self._told: dict[str, dict[str, Any] | None] = {}
         self._fetched = False
         self._foreign = ""
@@ -94,9 +97,12 @@ class AptCache:
         told = self._told.get(name)
         if told is None or self._foreign or self._moved():
             return None
-        age = told.get("age")
-        fresh = bool(told["complete"]) and age is not None and age < CURRENT
+        if self._fetched:
+            age = self._age()
+            lasting = bool(told["complete"]) and age is not None and age < CURRENT
+        else:
+            lasting = True
         return Known(
             candidate=told["candidate"], versions=tuple(told["versions"]), providers=tuple(told["providers"]),
-            final=fresh or not self._fetched, current=not self._fetched,
+            final=lasting, current=not self._fetched,
         )  # fmt: skip

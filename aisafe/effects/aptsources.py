@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aisafe.effects.api import Call, Result
+from aisafe.effects.aptcache import LISTS
 from aisafe.effects.arguments import Arguments, BadArgument, as_text
 from aisafe.effects.attributes import fresh, remote_path, understood, write
 from aisafe.effects.modes import parse_mode
-from aisafe.effects.packages import LISTS, blind
+from aisafe.effects.packages import blind
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
 from aisafe.model import Effect, Unknown, is_unknown

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aisafe.effects.api import Call, Result
+from aisafe.effects.archives import below
 from aisafe.effects.arguments import Arguments, BadArgument, UnknownArgument
 from aisafe.effects.attributes import attributes, fresh, path_info, remote_path, understood, write
 from aisafe.effects.files import directory, need_parent
@@ -113,7 +114,7 @@ def unarchive(call: Call, host: PredictedHost, args: Arguments) -> Result:
             unpacked = host.files.disturb(call, remote_path(creates, call=call, host=host), "what the archive holds")
         return Result(effects=unpacked, changed=True if changed_by(unpacked) else None, values={"dest": path})
     why = "what the archive holds, and what of it is there already"
-    effects = _below(call, host, path, why)
+    effects = below(call, host, path, why)
     if creates is not None:
         effects += host.files.disturb(call, remote_path(creates, call=call, host=host), why)
     return Result(effects=effects, changed=None, values={"dest": path})
@@ -163,22 +164,6 @@ def _unpacked(call: Call, host: PredictedHost, args: Arguments, dest: str) -> tu
     return effects
 
 
-def _below(call: Call, host: PredictedHost, path: str, why: str) -> tuple[Effect, ...]:
-    """Anything below a directory that stays one."""
-    host.files.fill(path, why)
-    return (
-        Effect(
-            kind="file",
-            action="change",
-            name=f"{path}/**",
-            task=call.task,
-            certainty="possible",
-            why=why,
-            paths=(path,),
-        ),
-    )
-
-
 @understood("ansible.builtin.git", kind="file")
 def git(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if not args.given("dest"):
@@ -188,7 +173,7 @@ def git(call: Call, host: PredictedHost, args: Arguments) -> Result:
     if host.file(posixpath.join(path, ".git"), follow=True).exists is False:
         effects = directory(call, host, Arguments({}), path) if host.file(path).exists is False else ()
         effects += tuple(host.files.disturb(call, posixpath.join(path, ".git"), why))
-        return Result(effects=(*effects, *_below(call, host, path, why)), changed=True)
+        return Result(effects=(*effects, *below(call, host, path, why)), changed=True)
     if not args.flag("update", default=True):
         return Result(changed=False)
     version, head = (
@@ -197,4 +182,4 @@ def git(call: Call, host: PredictedHost, args: Arguments) -> Result:
     )
     if re.fullmatch(r"[0-9a-f]{40}", version) and head.strip() == version and not args.flag("force"):
         return Result(changed=False, values={"before": version, "after": version})
-    return Result(effects=_below(call, host, path, f"{why} by now"), changed=None)
+    return Result(effects=below(call, host, path, f"{why} by now"), changed=None)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from aisafe.effects.api import Call, Result
-from aisafe.effects.aptcache import Known
+from aisafe.effects.aptcache import LISTS, Known
 from aisafe.effects.arguments import Arguments, BadArgument
 from aisafe.effects.attributes import understood
 from aisafe.effects.predicted import PredictedHost
@@ -18,7 +18,6 @@ from aisafe.knowledge.packages import meant, starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect
 
-LISTS = "/var/lib/apt/lists"
 _STAMP = "/var/lib/apt/periodic/update-success-stamp"
 _SPEC = re.compile(r"^(?P<name>[^<>=]+?)(?P<compare>>?=)?(?P<version>(?<==).*)?$")
 _PLAIN = re.compile(r"^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, ReadLive, Result
-from aisafe.effects.aptcache import AptCache
+from aisafe.effects.aptcache import LISTS, AptCache
 from aisafe.effects.asked import asked_of
 from aisafe.effects.containerstore import ContainerStore
 from aisafe.effects.door import Door
@@ -67,7 +67,7 @@ class PredictedHost:
         self.podman = ContainerStore(state, self.files, "podman")
         self.units = UnitStore(state, self.files, self._engine)
         self.firewall = FirewallStore(state, self.files, self.units)
-        self.apt = AptCache(read, self._sources_moved, self.blind)
+        self.apt = AptCache(read, self._sources_moved, self.blind, self._age_of_lists)
         self._door = Door(state, facts=facts, read=read)
 
     def _engine(self, program: str) -> Engine:
@@ -149,6 +149,10 @@ class PredictedHost:
         written = self.files.all_changed().items()
         changed = next((path for path, file in written if path.startswith(APT_SETTINGS) and file.kind != "absent"), "")
         return unseen or self._brought.get("anywhere", "") or (f"{changed} was changed" if changed else "")
+
+    def _age_of_lists(self) -> float | None:
+        fetched = self.files.get(LISTS).mtime
+        return None if fetched is None else self.state.taken_at.timestamp() - fetched
 
     # What came of it
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv6Address
 from typing import Literal
 
@@ -12,6 +13,7 @@ from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
 from aisafe.effects.conditions import unmet
 from aisafe.effects.filetree import FileTree
+from aisafe.effects.renderings import Renderings
 from aisafe.effects.unitfiles import Definition, UnitFiles, essence, own_directory
 from aisafe.formats import composecommand
 from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES
@@ -21,8 +23,7 @@ from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name, merge, read
 from aisafe.knowledge.packages import is_umbrella, starts
 from aisafe.knowledge.programs import by_package
-from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit, Unknown
-from aisafe.model.unknown import alternatives_of
+from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
 
 ENABLED = ("enabled", "enabled-runtime", "alias", "generated")
 LOOPBACK6 = IPv6Address("::1")
@@ -31,8 +32,6 @@ OWN_DIRECTORIES = {
     "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "ConfigurationDirectory": "/etc",
 }  # fmt: skip
 """Those below /run go with the service."""
-ALTERNATIVES = 16
-"""How many renderings of a template are tried, at most."""
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
 
 
@@ -84,10 +83,7 @@ class UnitStore:
         self._files = files
         self._definitions = UnitFiles(state, files)
         self._now: dict[str, _Now] = {}
-        self._outlined: set[str] = set()
-        self._open: dict[str, int] | None = None  # files with alternatives that were read, while they are tried out
-        self._choice = 0
-        self._vague = False
+        self._renderings = Renderings(files)
         self._loaded: dict[str, Definition] = {}
         self._aliases = {alias: unit.name for unit in state.units.values() for alias in unit.aliases}
 
@@ -259,7 +255,7 @@ class UnitStore:
 
     def _brought(self, call: Call, name: str, package: str, *, start: bool, empty: bool) -> Iterator[Effect]:
         start = start and not self.kept_back(name)
-        found = self._computed(self._definitions.on_disk(name).unit, self.reader()) if start else None
+        found = self._computed(self._definitions.on_disk(name).unit, None) if start else None
         found = Listening() if found is not None and empty else found
         on = self._definitions.on_disk(name).unit.unit_file_state == "enabled"
         self._become(call, name, active=True if start else None, file_state="enabled" if on else None, listening=found)
@@ -295,7 +291,7 @@ class UnitStore:
         live = self._state.units.get(unit.name)
         if live is not None and live.active and not self.reconfigured(unit.name):
             return self._live(live)
-        found = self._computed(unit, read or self.reader())
+        found = self._computed(unit, read)
         if there.unread:
             return Listening(sockets=found.sockets, known=False, evidence=found.evidence, why=there.unread)
         if live is not None and live.active and not found.known and not found.sockets:
@@ -316,7 +312,7 @@ class UnitStore:
         same = live is not None and essence(live) == essence(disk.unit)
         if live is not None and live.active and same and not self._config_changed(live):
             return self._live(live)
-        return self._computed(disk.unit, read or self.reader())
+        return self._computed(disk.unit, read)
 
     def reconfigured(self, name: str) -> bool:
         """Whether the run changed the definition in use, or a file that the unit's program reads."""
@@ -336,29 +332,11 @@ class UnitStore:
 
     def reader(self) -> Reader:
         """Configuration files as they are now on the predicted host."""
-        return Reader(text=self._text, names=self._names)
+        return self._renderings.reader()
 
-    def _computed(self, unit: Unit, read: Reader) -> Listening:
-        """By its definition and the files it names; where a file has alternatives (a template with a condition that only
-        the run decides), by each of them: what they all say is known."""
-        self._open, self._choice, self._vague = {}, 0, False
-        try:
-            found = [self._by_files(unit, read)]
-            while self._choice + 1 < min(max(self._open.values(), default=1), ALTERNATIVES):
-                self._choice += 1
-                found.append(self._by_files(unit, read))
-        finally:
-            opened, self._open = self._open, None
-        if not opened:
-            return found[0]
-        path, count = max(opened.items(), key=lambda item: item[1])
-        together = found[0]
-        for other in found[1:]:
-            together = together.with_others(other)
-        same = all(set(each.sockets) == set(found[0].sockets) for each in found)
-        if same and together.known and count <= ALTERNATIVES and not self._vague:
-            return found[0]
-        return replace(together, known=False, why=together.why or f"{path} is known only in the run")
+    def _computed(self, unit: Unit, read: Reader | None) -> Listening:
+        """By its definition, and the files that it names unless another reader is given."""
+        return self._renderings.tried(partial(self._by_files, unit)) if read is None else self._by_files(unit, read)
 
     def _by_files(self, unit: Unit, read: Reader) -> Listening:
         passed = [
@@ -372,15 +350,7 @@ class UnitStore:
         known = identity.of_unit(unit, sockets.environment_of(unit, UNREAD)[0]).known
         if known is not None and known.addrconfig and self._without_ipv6():
             found = replace(found, sockets=tuple(dict.fromkeys(map(only_ipv4, found.sockets))))
-        if self._outlined:
-            found = replace(found, evidence=tuple(map(self._located, found.evidence)))
         return found  # a host without ::1 cannot bind it, and servers go on with the rest
-
-    def _located(self, evidence: str) -> str:
-        """``evidence`` without the number of a line, where only an outline of the file is known."""
-        return re.sub(
-            r"(/\S+?):\d+(?=\s|$)", lambda found: found[1] if found[1] in self._outlined else found[0], evidence
-        )
 
     def _without_ipv6(self) -> bool:
         """Whether no interface but the loopback has an IPv6 address (getaddrinfo(3), AI_ADDRCONFIG)."""
@@ -402,24 +372,6 @@ class UnitStore:
         names += [there.name for there in self._state.containers.values() if identity.starts(unit, there)]
         inner = (Holder(kind="container", name=name) for name in dict.fromkeys(names))
         return (Holder(kind="unit", name=unit.name), *inner)
-
-    def _text(self, path: str) -> str | Literal[False] | None:
-        found = self._files.get(path, follow=True)
-        if found.kind in ("absent", "directory", "other"):
-            return None if found.certainty == "certain" else False
-        if found.outline is not None:
-            self._outlined.add(path)
-            return found.outline.decode("utf-8", "replace") if found.certainty == "certain" else False
-        if self._open is not None and isinstance(found.content, Unknown) and found.certainty == "certain":
-            texts, whole = alternatives_of(found.content)
-            if texts:
-                self._open[path] = max(len(texts), self._open.get(path, 0))
-                self._vague = self._vague or not whole
-                return texts[min(self._choice, len(texts) - 1)]
-        return found.text if found.text is not None and found.certainty == "certain" else False
-
-    def _names(self, directory: str) -> tuple[str, ...] | None:
-        return None if self._files.get(directory, follow=True).kind == "unseen" else self._files.entries(directory)
 
     def _config_changed(self, unit: Unit) -> bool:
         """Whether the run changed a file that the unit's program reads, as far as the names tell."""

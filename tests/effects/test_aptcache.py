@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aisafe.effects import aptcache
 from aisafe.effects.api import LiveFile
 from aisafe.effects.predicted import PredictedHost
 from tests.effects.living import forecast
@@ -36,11 +37,15 @@ def host_with(*, age: float = DAY, complete: bool = True, packages: Mapping[str,
             told: Any = NEEDS.get(path.removeprefix("apt-needs:"), [])
         else:
             nothing = {"candidate": None, "versions": [], "providers": []}
-            told = {**nothing, **LISTS.get(path.removeprefix("apt:"), {}), "complete": complete, "age": age}
+            told = {**nothing, **LISTS.get(path.removeprefix("apt:"), {}), "complete": complete}
         return LiveFile(path=path, kind="file", content=json.dumps(told).encode())
+
+    fetched = plain.state.taken_at.timestamp() - age
+    lists = LiveFile(path=aptcache.LISTS, kind="directory", mode=0o755, owner="root", group="root", mtime=fetched)
 
     def read(paths: Sequence[str]) -> dict[str, LiveFile]:
         asked = {path: answer(path) for path in paths if path.startswith("apt")}
+        asked |= {path: lists for path in paths if path == lists.path}
         return {**plain.files._read([path for path in paths if path not in asked]), **asked}
 
     return PredictedHost(plain.state, facts={}, read=read)

@@ -320,3 +320,14 @@ def test_an_approved_plan_holds_until_the_host_moves_and_its_run_can_be_undone_l
     done = place.run("aisafe", "rollback", "last")
     assert done.returncode == 0, done.stderr
     same(before, host)
+
+
+def test_an_approved_plan_that_installs_a_package_outlives_a_refresh_of_the_lists(host, place):
+    host.run("apt-get update -qq")
+    place.write("install.yml", "- hosts: monitored\n  tasks:\n    - apt: {name: tree}\n")
+    made = place.run("aisafe", "plan", "-i", "inventory.ini", "-o", "plan.json", "install.yml", AISAFE_LINT="off")
+    assert made.returncode == 0, made.stderr
+    host.run("apt-get update -qq; touch /var/lib/apt/lists")
+    done = place.playbook("--aisafe-plan=plan.json", "install.yml")
+    assert done.returncode == 0, done.stderr
+    host.run("command -v tree")
