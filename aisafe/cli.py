@@ -196,9 +196,11 @@ def _output(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
 
 
 def _keeping(chosen: Settings, output: Path | None) -> Keeping | None:
+    if not output and not chosen.plan:
+        return None
     from aisafe.keeping import Keeping  # noqa: PLC0415
 
-    return Keeping.of(output=output, approved=chosen.plan) if output or chosen.plan else None
+    return Keeping.of(output=output, approved=chosen.plan)
 
 
 def _recorded(chosen: Settings, *, plan_only: bool) -> RecordedStates | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aisafe.errors import AgentError, HostError
+from aisafe.frozen import frozen
 from aisafe.model import BlindSpot, Connection, HostState
 from aisafe.model.codec import load
 from aisafe.transport.local_listeners import local_listeners
@@ -20,7 +21,7 @@ FORKS = 25
 """Hosts asked at once: asking is waiting, so more than ansible's default of 5."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Collected:
     """``facts``: ansible_facts of the hosts that gave any."""
 

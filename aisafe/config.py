@@ -7,7 +7,7 @@ A setting on the command line wins over the environment, that over the file, tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any, Literal
 import platformdirs
 
 from aisafe.errors import UsageError
+from aisafe.frozen import frozen
 
 Level = Literal["error", "warn", "note", "off"]
 FILE_NAMES = (".aisafe.yml", ".config/aisafe.yml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Accept:
     """A finding that somebody takes responsibility for. ``host``: an inventory name or pattern, None for all.
 
@@ -46,7 +47,7 @@ class Accept:
         return f"{self.owner}: {self.reason} (until {self.until})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Check:
     """A check of the user's own, made by the host itself after the run. ``timeout`` in seconds."""
 
@@ -60,7 +61,7 @@ class Check:
         return not self.hosts or any(fnmatchcase(host, pattern) for pattern in self.hosts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     """A report to write when the run ends; ``path`` None means standard error. ``append``: after what the file holds."""
 
@@ -69,7 +70,7 @@ class Report:
     append: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Settings:
     """Every setting of one run. ``source``: the file they came from. Seconds where a number has no other unit."""
 
@@ -108,7 +109,7 @@ class Settings:
 Shape = Literal["text", "path", "number", "integer", "flag", "list"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Option:
     """One setting. ``name``, ``env`` and ``key`` are '' where there is no option, variable or key in the file for it.
 

@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
 from aisafe.errors import AgentError, HostError, Locked, Unreachable
+from aisafe.frozen import frozen
 from aisafe.model import HostForecast, HostResult
 
 PATIENCE = 900.0
@@ -42,7 +42,7 @@ class Sessions(Protocol):
     def fresh(self, host: str) -> Session: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Scope:
     """What is snapshotted on one host beside /etc and the like: ``wide`` takes in the package tree, /opt, homes and data."""
 

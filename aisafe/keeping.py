@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from aisafe.frozen import frozen
 from aisafe.model import Forecast, HostState, Verdict
 from aisafe.reports.json import document
 from aisafe.saved import SavedPlan, check, new_salt, read, saved, write
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Keeping:
     """``approved``: the plan that must still hold, from ``source``. ``output``: where the new one goes."""
 

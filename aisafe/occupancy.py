@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from aisafe.effects import identity
+from aisafe.frozen import frozen
 from aisafe.model import Certainty, Container, Effect, HostForecast, HostState, Listener, Socket
 from aisafe.model.host import Holder
 
 DOCKER_UNITS = ("docker.service", "docker.socket")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Entry:
     """One holder of one socket. ``holder`` None: somebody whose name could not be seen.
 
@@ -27,7 +28,7 @@ class Entry:
     effect: Effect | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Clash:
     """``wanted`` binds what ``held`` holds at that moment. ``sockets``: all that they fight about on this port."""
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import yaml
 
+from aisafe.frozen import frozen
 from aisafe.model import Finding
 
 _PORT = re.compile(r"(?P<host>(?:(?:\d+\.){3}\d+:|\[[0-9a-fA-F:]+\]:)?\d+):(?P<inside>\d+)(?P<protocol>/(?:tcp|udp))?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Patch:
     """One file. ``path``: as findings name it. ``rules``: whose findings it solves, in their order."""
 
@@ -34,7 +35,7 @@ class Patch:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Patches:
     """``left``: findings that block or warn and are not solved by a patch, each with the reason."""
 

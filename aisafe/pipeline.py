@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal, Protocol, TypeVar
 
 from aisafe.config import Settings
 from aisafe.errors import ExitCode
+from aisafe.frozen import frozen
 from aisafe.judge import exit_code, judge, prove
 from aisafe.model import (
     Applied,
@@ -87,7 +87,7 @@ class View(Protocol):
 Judged = Callable[[Mapping[str, HostState], Forecast, Verdict, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ask:
     """``plan_only``: stop after the judgement. ``settings``: as configured for this run.
 

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from aisafe.collect import Collected
 from aisafe.effects.api import LiveFile
 from aisafe.errors import AisafeError, UsageError
+from aisafe.frozen import frozen
 from aisafe.masking import shareable
 from aisafe.model import BlindSpot, HostState
 from aisafe.model.codec import dump, load
@@ -26,7 +27,7 @@ _KINDS: tuple[BlindKind, ...] = ("host", "listener", "unit", "container", "packa
 _SAVE = "aisafe state save -i INVENTORY PATTERN -o FILE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecordedStates:
     """``facts``: ansible's, by host. ``source`` '' where nothing was recorded."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from aisafe.frozen import frozen
 from aisafe.model import Holder, HostForecast, HostState, Service, Socket
 from aisafe.occupancy import live_entries
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Remedy:
     """``fix``: what to do, one or two sentences. ``yaml``: a piece of a playbook that does it, '' if there is none."""
 

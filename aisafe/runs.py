@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from aisafe import __version__
 from aisafe.config import Settings
 from aisafe.errors import AisafeError, UsageError
+from aisafe.frozen import frozen
 from aisafe.masking import Line, masked_command_line, redacted
 from aisafe.model import Forecast, HostState, Outcome, Verdict
 from aisafe.model.codec import dump, load
@@ -31,7 +32,7 @@ from aisafe.model.codec import dump, load
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunRecord:
     """A run as it was recorded. ``outcome`` None: it goes on, or ended without a word (``word`` tells which).
 

@@ -15,13 +15,14 @@ import socket
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aisafe import __version__
 from aisafe.errors import AisafeError, StalePlan, UsageError
+from aisafe.frozen import frozen
 from aisafe.model import Forecast, HostState, TaskMark
 from aisafe.model.codec import dump, load
 
@@ -35,7 +36,7 @@ _APT = ("apt:", "apt-needs:")
 _OWN = "aisafe-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostMarks:
     """``tasks``: in their order. ``live``: what was seen there, name -> short words. ``files``: path -> digest."""
 
@@ -44,7 +45,7 @@ class HostMarks:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SavedPlan:
     """``salt``: of the digests, so that they tell nothing about the same values elsewhere. ``files``: controller files,
     relative to the working directory where they are below it. ``document``: the plan as ``--aisafe-format=json`` shows it."""

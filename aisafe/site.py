@@ -78,7 +78,8 @@ class RealSite:
         self.reads: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> RealSite:
-        threading.Thread(target=_warm, daemon=True).start()
+        if self._recorded is None:
+            threading.Thread(target=_warm, daemon=True).start()
         return self
 
     def __exit__(

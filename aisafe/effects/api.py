@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from aisafe.frozen import frozen
 from aisafe.model import Certainty, Effect, TaskRef, Unknown
 from aisafe.registry import Registry
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from aisafe.effects.predicted import PredictedHost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LiveFile:
     """A path on the live host. ``kind`` absent: it is not there; unseen: it could not be read, ``reason`` says why.
 
@@ -44,7 +45,7 @@ class ReadLive(Protocol):
     def __call__(self, paths: Sequence[str]) -> Mapping[str, LiveFile]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SourceFile:
     """A controller file that a task brings along. ``name``: relative to the source directory ('' for a single file).
 
@@ -57,7 +58,7 @@ class SourceFile:
     directory: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Call:
     """One execution of one module on one host, with its final arguments (one loop item each).
 
@@ -82,7 +83,7 @@ class Call:
     ansible: tuple[int, int] = (2, 19)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Result:
     """What a model says. ``changed`` None: cannot be known. ``failed``: why the task is certain to fail, '' otherwise.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from aisafe.effects.api import LiveFile, ReadLive
+from aisafe.frozen import frozen
 from aisafe.model import BlindSpot
 
 LISTS = "/var/lib/apt/lists"
@@ -18,7 +18,7 @@ CURRENT = 30 * 86_400.0
 """Seconds: of lists younger than this, fetching them once more brings newer versions, and hardly ever a new name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Known:
     """One name. ``candidate``: the version that would be installed now, None for none; ``versions``: all that there are;
     ``providers``: packages that provide it. ``final``: what the run fetches anew does not change which names there are.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aisafe.effects.api import Call, Result
@@ -16,6 +15,7 @@ from aisafe.effects.modes import parse_mode
 from aisafe.effects.packages import blind
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.predicted import changed as changed_by
+from aisafe.frozen import frozen
 from aisafe.model import Effect, Unknown, is_unknown
 
 _LISTS = ("architectures", "components", "languages", "suites", "targets", "types", "uris")
@@ -24,7 +24,7 @@ _FLAGS = ("allow_downgrade_to_insecure", "allow_insecure", "allow_weak", "by_has
 MAIN, PARTS = "/etc/apt/sources.list", "/etc/apt/sources.list.d"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Source:
     """One line of a sources.list: as apt_repository takes it apart, and writes it again."""
 

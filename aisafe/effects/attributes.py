@@ -6,7 +6,6 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -15,6 +14,7 @@ from aisafe.effects.arguments import Arguments, BadArgument, UnknownArgument
 from aisafe.effects.filetree import PredictedFile
 from aisafe.effects.modes import UMASK, parse_mode
 from aisafe.effects.predicted import HIDDEN, PredictedHost
+from aisafe.frozen import frozen
 from aisafe.model import Action, Effect, EffectKind, Unknown, is_unknown
 
 Understood = Callable[[Call, PredictedHost, Arguments], Result]
@@ -81,7 +81,7 @@ def home(name: str, *, host: PredictedHost, text: str) -> str:
     raise UnknownArgument(Unknown(f"the home directory of {name}", text), "the path")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Attributes:
     """Mode, owner and group for one path; None leaves what is there. ``unsure``: which of them is not known."""
 

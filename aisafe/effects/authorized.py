@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from aisafe.frozen import frozen
+
 _TYPE = re.compile(
     r"(sk-|webauthn-sk-)?(ecdsa-sha2-nistp\d+|ssh-(ed25519|dss|rsa|xmss)|rsa-sha2-\d+)(-cert-v01)?(@openssh\.com)?"
 )
 _OPTIONS = re.compile(r"""((?:[^,"']|"[^"]*"|'[^']*')+)""")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Keys:
     """What authorized_key is asked for; ``options`` and ``comment`` replace those of the keys."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 import yaml
@@ -30,12 +30,13 @@ from aisafe.formats.compose import (
 )
 from aisafe.formats.composefiles import FILE_NAMES, OVERRIDE_NAMES, Missing, ReadText
 from aisafe.formats.dockerrun import ContainerOrder
+from aisafe.frozen import frozen
 from aisafe.model import Effect, is_unknown
 
 STATES: Final = {"present": "up", "absent": "down", "stopped": "stopped", "restarted": "restart"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wish:
     """What is asked of a project. ``verb``: up, create, start, stop, restart, down, pull, build or rm as of
     docker-compose(1), or stopped: created, and not running. ``pull`` and ``build``: policy, always, missing, never;

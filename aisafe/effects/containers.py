@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from aisafe.formats import envfile
 from aisafe.formats.dockerrun import ContainerOrder, command_words, volume
 from aisafe.formats.ports import PortSpec, parse_published, published_sockets
 from aisafe.formats.sizes import size_of
+from aisafe.frozen import frozen
 from aisafe.model import Container, Effect, Mount, Unknown, is_unknown
 
 STATES: Final = ("absent", "present", "healthy", "stopped", "started")
@@ -39,7 +40,7 @@ _NO_CONFIGURATION: Final = frozenset(
 _DEFAULT_NETWORKS: Final = ("", "default", "bridge")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Difference:
     """What makes an existing container another one than asked for. ``sure`` False: it could not be compared."""
 

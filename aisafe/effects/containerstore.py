@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from aisafe.effects import identity, sockets
 from aisafe.effects.api import Call
@@ -22,6 +22,7 @@ from aisafe.formats.dockerfile import ImageRecipe
 from aisafe.formats.dockerrun import ContainerOrder
 from aisafe.formats.listenflags import Listening
 from aisafe.formats.ports import published_sockets
+from aisafe.frozen import frozen
 from aisafe.model import Action, Certainty, Container, Effect, Holder, HostState, Image, Mount, Service, TaskRef
 
 NOTHING = Listening()
@@ -29,7 +30,7 @@ NEW = "(new)"
 """In place of an id that the engine has not given yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PredictedContainer:
     """One container at one moment of the run. ``container`` None: there is none of that name.
 

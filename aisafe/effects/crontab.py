@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from aisafe.frozen import frozen
 
 MARK = "#Ansible: "
 _HEADERS = (
@@ -13,7 +14,7 @@ _HEADERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Job:
     """A line of crontab(5), or, with ``env``, a variable; ``user`` only for files in /etc/cron.d."""
 

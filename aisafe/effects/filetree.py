@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from aisafe.effects.api import Call, LiveFile, ReadLive
+from aisafe.frozen import frozen
 from aisafe.model import Action, BlindSpot, Certainty, Effect, TaskRef, Unknown
 
 FileKind = Literal["file", "directory", "link", "other", "absent", "unseen"]
 LINKS_FOLLOWED = 40  # as the kernel does before ELOOP, path_resolution(7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PredictedFile:
     """A path at one moment of the run.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from aisafe.formats import composecommand
 from aisafe.formats.commandline import base_name, executed, program_name
@@ -12,6 +11,7 @@ from aisafe.formats.composecommand import ComposeCommand
 from aisafe.formats.dockerfile import ImageRecipe
 from aisafe.formats.dockerrun import ENGINES, ContainerOrder, parse, parse_pod, subcommand
 from aisafe.formats.unitfile import expand_variables
+from aisafe.frozen import frozen
 from aisafe.knowledge.programs import Program, by_binary, by_image, by_unit, repository_of
 from aisafe.model import Container, Mount, Unit
 
@@ -24,7 +24,7 @@ _BASE_IMAGES = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Identity:
     """``program``: a normalised name, '' when it cannot be told. ``known``: what is known of it. ``evidence``: how."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aisafe.effects.api import Call
 from aisafe.formats import sshdconfig, sudoers
 from aisafe.formats.sshdconfig import Effective, Who
+from aisafe.frozen import frozen
 from aisafe.model import Login, Service, Socket, TaskRef
 from aisafe.model.access import Obstacle
 
@@ -32,7 +32,7 @@ ACCOUNTS = "accounts"
 _KEY_TYPE = re.compile(r"(?:sk-)?(?:ssh|ecdsa)-[\w@.-]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Barred:
     """``locked``: no password works any more (usermod -L). ``expired``: nobody gets in at all (chage -E)."""
 

@@ -13,11 +13,12 @@ from aisafe.effects.arguments import UnknownArgument
 from aisafe.effects.attributes import remote_path
 from aisafe.effects.predicted import PredictedHost
 from aisafe.effects.shell import Word
+from aisafe.frozen import frozen
 from aisafe.model import Action, Certainty, Effect, EffectKind, Unknown
 from aisafe.registry import Registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ran:
     """What one program would have done. ``ok``: whether it exits with 0, None where that is not known; ``rc`` where the
     code itself is; ``why`` it fails, '' where the code says it all. ``stdout`` None: not known. ``opaque``: why it cannot be

@@ -5,16 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.formats import quadlet, unitfile
 from aisafe.formats.quadlet import DIRECTORIES, FIRST_VERSION, Generated
 from aisafe.formats.unitfile import UnitFile
+from aisafe.frozen import frozen
 from aisafe.model import HostState, TaskRef, Unknown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Quadlet:
     """What the run made of a quadlet. ``generated`` None: no service comes of it (any more).
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aisafe.frozen import frozen
+
 _RESERVED = {
     "if",
     "then",
@@ -44,7 +46,7 @@ class NotUnderstood(ValueError):
     """Shell text that this reader does not understand; the text names the construct."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Word:
     """One word without quotes. ``literal`` is False when the shell would expand it; ``pattern``: by file names."""
 
@@ -54,7 +56,7 @@ class Word:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Redirect:
     """``fd`` is 0, 1 or 2, or -1 for both outputs; ``document``: of a here-document, None for anything else."""
 
@@ -64,14 +66,14 @@ class Redirect:
     document: Word | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Simple:
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...] = ()
     assignments: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pipeline:
     """Simple commands joined by pipes; ``join`` says how it follows on the one before ('' for the first)."""
 

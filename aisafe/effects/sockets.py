@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 
 from aisafe.effects import identity
@@ -16,6 +16,7 @@ from aisafe.formats.listenflags import UNREAD, Listening, listening
 from aisafe.formats.ports import listen_address, published_sockets
 from aisafe.formats.serverconfig import Reader, matching
 from aisafe.formats.unitfile import expand_variables
+from aisafe.frozen import frozen
 from aisafe.model import Holder, HostState, Image, PublishedPort, Socket, Unit
 
 ONE_SHOT = ("oneshot",)
@@ -23,7 +24,7 @@ UNKNOWN_PART = "⟦"
 """Begins the part of a text that only the run knows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Engine:
     """What of the container engine matters for sockets: its images, and whether it publishes on IPv6 too.
 

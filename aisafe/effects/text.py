@@ -8,10 +8,11 @@ blockinfile.py, replace.py); the tests run the modules beside these functions.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from aisafe.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Line:
     """The options of lineinfile that decide on the text."""
 
@@ -91,7 +92,7 @@ def _lines(content: bytes) -> list[bytes]:
     return [line for line in re.split(rb"(?<=\n)", content) if line]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Block:
     """The options of blockinfile that decide on the text. ``block`` empty, or ``present`` False: the block goes."""
 
@@ -162,7 +163,7 @@ def _place(lines: list[bytes], content: bytes | None, ask: Block) -> int:
     return found + 1 if after is not None else found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Replacement:
     """The options of replace that decide on the text."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_network
 
 from aisafe.effects.api import Call, Result
@@ -17,6 +16,7 @@ from aisafe.effects.attributes import understood
 from aisafe.effects.packages import blind, installed_version
 from aisafe.effects.predicted import HIDDEN, PredictedHost
 from aisafe.effects.predicted import changed as changed_by
+from aisafe.frozen import frozen
 from aisafe.model import Action, Effect
 
 CONFIG, DEFAULTS = "/etc/ufw/ufw.conf", "/etc/default/ufw"
@@ -26,7 +26,7 @@ _POLICIES = {"allow": "ACCEPT", "deny": "DROP", "reject": "REJECT"}
 _TUPLE = re.compile(r"^### tuple ### (.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Rule:
     """What makes two rules the same rule for ufw, but for their action."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from aisafe.effects.filetree import FileTree, PredictedFile
 from aisafe.effects.quadlets import Quadlet, Quadlets
 from aisafe.effects.unitload import load
 from aisafe.formats import quadlet, unitfile
 from aisafe.formats.unitfile import SEARCH_PATH, UnitFile
+from aisafe.frozen import frozen
 from aisafe.knowledge.packages import starts
 from aisafe.knowledge.programs import by_package, by_unit
 from aisafe.model import Certainty, HostState, TaskRef, Unit, Unknown
@@ -19,7 +20,7 @@ ADMIN_DIRECTORY = "/etc/systemd/system"
 SHARED_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/var/lib", "/var/log")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Definition:
     """What a unit is by its files. ``found`` None: cannot be known. ``unread``: what of it could not be told.
 
@@ -38,7 +39,7 @@ class Definition:
     bad: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Changes:
     """What the run changed. ``definitions``: the first name below a unit directory, and the file, in their order;
     ``links``: unit -> whether the link that enables it was made, or removed."""

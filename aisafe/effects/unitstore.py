@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv6Address
 from typing import Literal
@@ -21,6 +21,7 @@ from aisafe.formats.listenflags import UNREAD, Listening
 from aisafe.formats.ports import only_ipv4
 from aisafe.formats.serverconfig import Reader
 from aisafe.formats.unitfile import UnitFile, full_name, merge, read
+from aisafe.frozen import frozen
 from aisafe.knowledge.packages import is_umbrella, starts
 from aisafe.knowledge.programs import by_package
 from aisafe.model import Action, Certainty, Effect, Holder, HostState, TaskRef, Unit
@@ -35,7 +36,7 @@ OWN_DIRECTORIES = {
 UNCHANGEABLE = ("static", "transient", "generated", "masked", "masked-runtime")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PredictedUnit:
     """One unit at one moment of the run.
 
@@ -62,7 +63,7 @@ class PredictedUnit:
         return self.unit.load_state == "masked" or self.unit.unit_file_state in ("masked", "masked-runtime")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Now:
     """What the run made of a unit's state; None where it left it alone. ``listening``: since it was started."""
 

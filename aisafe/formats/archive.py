@@ -7,15 +7,16 @@ import posixpath
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from aisafe.frozen import frozen
 
 COUNT_LIMIT = 2000
 SIZE_LIMIT = 64 * 1024 * 1024
 """Members, and bytes of all of them together, up to which an archive is looked through."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Member:
     """``path``: relative, without ``..``. ``content`` of a file, ``target`` of a link. ``owner`` and ``group``: '' for none."""
 

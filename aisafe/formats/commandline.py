@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from aisafe.frozen import frozen
 
 SHELLS: Final = ("sh", "bash", "dash", "ash", "zsh", "ksh")
 INTERPRETERS: Final = ("perl", "ruby", "php", "node", "nodejs", "java", "deno", "bun", "Rscript", "lua")
@@ -32,7 +34,7 @@ _GENERIC_STEMS: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Executed:
     """The program behind wrappers: ``argv`` with the script or module in place of its interpreter.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, cast
 
 from aisafe.formats.composefiles import Files, Model, NotKnown, ReadText, env_file_values, load, of_definition
@@ -12,6 +12,7 @@ from aisafe.formats.composemerge import BadCompose
 from aisafe.formats.dockerrun import ContainerOrder, command_words, volume
 from aisafe.formats.ports import PortSpec, address_of, parse_published, port_range
 from aisafe.formats.sizes import size_of
+from aisafe.frozen import frozen
 from aisafe.model import Mount
 from aisafe.model.host import Protocol
 
@@ -22,7 +23,7 @@ SERVICE_LABEL: Final = "com.docker.compose.service"
 _RESTART: Final = {"none": "no", "no": "no", "on-failure": "on-failure", "unless-stopped": "unless-stopped"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ComposeService:
     """One service. ``scale`` containers of it run; ``profiles``: it starts only when one of them is asked for.
 
@@ -42,7 +43,7 @@ class ComposeService:
     env_files: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Project:
     """A Compose project. ``problems``: what could not be understood. ``read``: the files that it hangs on.
 

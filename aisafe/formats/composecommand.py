@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from aisafe.formats.commandline import base_name
 from aisafe.formats.composefiles import Files
+from aisafe.frozen import frozen
 
 STANDALONE: Final = ("docker-compose", "podman-compose")
 READING: Final = frozenset(
@@ -33,7 +34,7 @@ _VERB_VALUED: Final[Mapping[str, frozenset[str]]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ComposeCommand:
     """``files``, ``profiles`` and ``env_files`` as given; ``project``: -p; ``verb``: up, down…, '' for none.
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from aisafe.formats import envfile
 from aisafe.formats.composemerge import BadCompose, Tagged, canonical, filled, merge, parse, placed, untagged
 from aisafe.formats.interpolation import BadVariable, interpolate
+from aisafe.frozen import frozen
 
 FILE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")  # Compose's own order
 OVERRIDE_NAMES: Final = (
@@ -31,7 +32,7 @@ class Missing(BadCompose):
     """A file that the project needs is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Files:
     """Which project is meant, as ``docker compose`` is told by its options, COMPOSE_… variables and its directory.
 

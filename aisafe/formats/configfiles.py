@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from aisafe.frozen import frozen
 from aisafe.knowledge.programs import Setting
 
 INCLUDES_FOLLOWED = 8  # levels
@@ -24,7 +24,7 @@ class NotUnderstood(ValueError):
         self.found = found or []
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reader:
     """How configuration files are read. ``text``: of a file, None where there is none, False where it cannot be known.
 

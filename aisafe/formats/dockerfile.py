@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from aisafe.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ImageRecipe:
     """The last stage of a Dockerfile. ``copied``: path in the image -> source (Dockerfile reference, COPY and ADD)."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from aisafe.formats.commandline import base_name
 from aisafe.formats.ports import PortSpec, parse_published
 from aisafe.formats.sizes import size_of
+from aisafe.frozen import frozen
 from aisafe.model import Mount
 
 ENGINES: Final = ("docker", "podman", "nerdctl")
@@ -30,7 +31,7 @@ _GLOBAL_VALUES: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ContainerOrder:
     """A container as something asks for it: ``docker run``, a Compose service, a module's arguments.
 
@@ -118,7 +119,7 @@ def parse(argv: tuple[str, ...]) -> ContainerOrder | None:
     return _order(given, words, only_create=found[0] == "create")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Options:
     """The options before the first operand, each with its values (``true`` for a switch), and the operands."""
 

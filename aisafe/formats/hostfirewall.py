@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from aisafe.formats.packetfilter import SERVICES, ports
+from aisafe.frozen import frozen
 from aisafe.model.access import PacketRule
 
 ESTABLISHED: Final = PacketRule(target="accept", states=("established", "related"), text="established connections")
@@ -76,7 +77,7 @@ def ufw_user_rules(text: str) -> tuple[PacketRule, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UfwCommand:
     """``verb``: enable, disable, reset, reload, default, rule, delete, or '' for what changes nothing of what comes in."""
 

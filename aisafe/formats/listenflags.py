@@ -11,6 +11,7 @@ from typing import Final
 from aisafe.formats.commandline import base_name, executed, options
 from aisafe.formats.ports import address_of, both_families, listen_address
 from aisafe.formats.serverconfig import NotUnderstood, Reader, settings
+from aisafe.frozen import frozen
 from aisafe.knowledge.programs import Config, Program, Setting, by_binary
 from aisafe.model import Socket
 from aisafe.model.host import Protocol
@@ -40,7 +41,7 @@ HOST_FLAGS: Final = frozenset(
 UNREAD: Final = Reader()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listening:
     """Where a program would listen. ``known`` False: not all of it could be worked out, ``why`` says what is missing.
 

@@ -6,9 +6,10 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
+from aisafe.frozen import frozen
 from aisafe.model.access import PacketFilter, PacketRule
 
 Way = Literal["open", "closed", "unclear"]
@@ -17,7 +18,7 @@ _COUNT_ONLY: Final = frozenset(("LOG", "NFLOG", "MARK", "CONNMARK", "TRACE", "CT
 _JUMPS_FOLLOWED: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Packet:
     """A packet that asks to come in; '' is what may be anything. ``state``: new or established."""
 

@@ -9,12 +9,13 @@ import base64
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from aisafe.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class Key:
     """``kind``: RSA, DSA, ECC, Ed25519, Ed448, X25519, X448 as ansible names them; ``size`` in bits; ``public``: its DER."""
 
@@ -24,7 +25,7 @@ class Key:
     public: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Certificate:
     """``subject`` and ``issuer``: (OID, value) in order. ``extensions``: OID -> (critical, DER) but for key identifiers."""
 

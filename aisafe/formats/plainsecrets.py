@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import yaml
+
+from aisafe.frozen import frozen
 
 LARGEST = 1 << 20
 """Characters of a file that is looked at."""
@@ -38,7 +39,7 @@ _ACCOUNTS = frozenset(("passwd", "passwd_compat"))
 """Databases of nsswitch.conf(5), whose values are where they lie."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlainSecret:
     """``line`` from 1. ``placeholder``: the value is one of those that stand in for a real one (``changeme``)."""
 

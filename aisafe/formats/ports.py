@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, cast
 
+from aisafe.frozen import frozen
 from aisafe.model import Address, PublishedPort, Socket
 from aisafe.model.host import Protocol
 
@@ -17,7 +18,7 @@ HIGHEST_PORT: Final = 65535
 _LOCAL: Final[dict[str, Address]] = {"localhost": IPv4Address("127.0.0.1"), "ip6-localhost": IPv6Address("::1")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PortSpec:
     """One published port. ``host_port`` None: the engine chooses one. ``address`` None: all addresses of the host.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from aisafe.formats.unitfile import Entry, UnitFile, split_words
+from aisafe.frozen import frozen
 
 DIRECTORIES: Final = ("/run/containers/systemd", "/etc/containers/systemd", "/usr/share/containers/systemd")
 SECTIONS: Final[Mapping[str, str]] = {
@@ -25,7 +25,7 @@ _OPTIONS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Generated:
     """A service as the generator writes it: ``unit`` with its ExecStart=, ``pulls``: services that start with it.
 

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from aisafe.formats.serverconfig import Reader
+from aisafe.frozen import frozen
 
 MAIN: Final = "/etc/ssh/sshd_config"
 _LISTS: Final = ("allowusers", "denyusers", "allowgroups", "denygroups")  # several lines add up
@@ -58,7 +59,7 @@ KEYWORDS: Final = frozenset("""
 """Of OpenSSH up to 10, of the patches of distributions, and the retired ones that are still let through."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Who:
     """The login that Match blocks look at; '' and None are not known."""
 
@@ -79,7 +80,7 @@ class Line:
     match: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SshdConfig:
     """``errors``: why sshd would not start with it (``sshd -t``). ``unread``: what could not be read, '' for nothing."""
 
@@ -88,7 +89,7 @@ class SshdConfig:
     unread: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Effective:
     """What holds for one login: keyword -> (words, where it stands). ``unclear``: a Match that could not be decided."""
 

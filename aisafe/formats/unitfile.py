@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from aisafe.frozen import frozen
 
 UNIT_TYPES: Final = (
     "service", "socket", "target", "timer", "path", "mount", "automount", "swap", "slice", "scope", "device",
@@ -38,7 +39,7 @@ _ESCAPES: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Entry:
     """One assignment, where it stands, continuation lines joined by a space."""
 
@@ -49,7 +50,7 @@ class Entry:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UnitFile:
     """A unit file with its drop-ins, in the order in which systemd reads them; ``problems``: lines it ignores."""
 

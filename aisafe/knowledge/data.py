@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from aisafe.knowledge.reading import read
 
 
 def flags_of(program: str) -> tuple[str, ...]:
@@ -21,7 +20,5 @@ def data_directories(program: str) -> tuple[str, ...]:
 
 @cache
 def _table() -> Mapping[str, Mapping[str, list[str]]]:
-    data: dict[str, dict[str, list[str]]] = yaml.safe_load(
-        files("aisafe.knowledge").joinpath("data.yml").read_text(encoding="utf-8")
-    )
+    data: dict[str, dict[str, list[str]]] = read("data.yml")
     return data

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from aisafe.frozen import frozen
+from aisafe.knowledge.reading import read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ended:
     """``release``: the first one that does not serve it (major, minor). ``instead``: what came in its place."""
 
@@ -31,7 +30,7 @@ def release(version: str) -> tuple[int, int]:
 
 @cache
 def _table() -> Mapping[tuple[str, str], Ended]:
-    data = yaml.safe_load(files("aisafe.knowledge").joinpath("kubernetes.yml").read_text(encoding="utf-8"))
+    data = read("kubernetes.yml")
     return {
         (entry["api"], kind): Ended(release=release(entry["ended"]), instead=entry["instead"])
         for entry in data

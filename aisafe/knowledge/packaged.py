@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
-from importlib.resources import files
 
-from aisafe.knowledge.reading import parse
+from aisafe.frozen import frozen
+from aisafe.knowledge.reading import read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Packaged:
     """``files``: path -> those lines of it; ``directories``: made too, if nothing lies in them; ``links``: path -> target."""
 
@@ -27,7 +27,7 @@ def brought_by(package: str) -> Packaged | None:
 
 @cache
 def _table() -> Mapping[str, Packaged]:
-    data = parse(files("aisafe.knowledge").joinpath("packaged.yml").read_text(encoding="utf-8"))
+    data = read("packaged.yml")
     table: dict[str, Packaged] = {}
     for entry in data:
         for package in entry["packages"]:

@@ -1,16 +1,16 @@
-"""Which units the installation of a Debian package enables and starts, from ``packages.yml``."""
+"""Which units the installation of a Debian package enables and starts, from ``packages.json`` (README.md beside it)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
-from importlib.resources import files
 
-from aisafe.knowledge.reading import parse
+from aisafe.frozen import frozen
+from aisafe.knowledge.reading import read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Starts:
     """``units`` are enabled and started, ``enabled`` only enabled; both empty: the installation starts nothing.
 
@@ -48,7 +48,7 @@ def is_umbrella(unit: str) -> bool:
 
 @cache
 def _table() -> Mapping[str, Starts]:
-    data = parse(files("aisafe.knowledge").joinpath("packages.yml").read_text(encoding="utf-8"))
+    data = read("packages.json")
     return {
         name: Starts(
             units=tuple(entry.get("units", ())),

@@ -1,15 +1,18 @@
-"""What is known of programs: the names they go by, where they listen by default, and what changes it."""
+"""What is known of programs: the names they go by, where they listen by default, and what changes it.
+
+``programs.json`` holds it; README.md beside it says what its keys mean.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, Literal, cast, get_args
 
-from aisafe.knowledge.reading import parse
+from aisafe.frozen import frozen
+from aisafe.knowledge.reading import read
 
 Part = Literal["address", "port", "host", "hosts", "off"]
 Style = Literal[
@@ -22,7 +25,7 @@ PARTS: Final = ("address", "port", "host", "hosts", "off")
 _REGISTRY_HOSTS: Final = ("docker.io/library/", "docker.io/", "index.docker.io/", "registry-1.docker.io/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Setting:
     """What a flag, a variable or a key of a configuration file sets: one part of the socket with that role."""
 
@@ -30,7 +33,7 @@ class Setting:
     part: Part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Config:
     """A configuration file that may move sockets. ``paths``: where it is by default, the first that exists counts.
 
@@ -49,7 +52,7 @@ class Config:
     derived: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Program:
     """One program. ``sockets``: role -> ``[ADDRESS:]PORT[/udp]``, None where it is closed unless asked for.
 
@@ -80,25 +83,30 @@ class Program:
 
 @cache
 def programs() -> Mapping[str, Program]:
-    """All programs by name, from ``programs.yml``. Raises ValueError where that file is wrong."""
-    text = files("aisafe.knowledge").joinpath("programs.yml").read_text(encoding="utf-8")
-    return {name: _program(name, data) for name, data in parse(text).items()}
+    """All programs by name, from ``programs.json``. Raises ValueError where that file is wrong."""
+    return {name: _known(name) for name in _data()}
+
+
+@cache
+def _data() -> Mapping[str, Mapping[str, Any]]:
+    data: Mapping[str, Mapping[str, Any]] = read("programs.json")
+    return data
 
 
 def by_binary(name: str) -> Program | None:
     """The program of an executable: its base name, any case, ``_`` and ``-`` alike."""
-    return _index("binaries").get(_key(name.rpartition("/")[2]))
+    return _named("binaries", _key(name.rpartition("/")[2]))
 
 
 def by_unit(name: str) -> Program | None:
     """The program of a unit by its name, with or without suffix; for an instance, by its template."""
     stem = name.removesuffix(".service").removesuffix(".socket").partition("@")[0]
-    return _index("units").get(_key(stem))
+    return _named("units", _key(stem))
 
 
 def by_package(name: str) -> Program | None:
     """The program that a Debian package installs as a service."""
-    return _index("packages").get(_key(name.partition(":")[0].partition("=")[0]))
+    return _named("packages", _key(name.partition(":")[0].partition("=")[0]))
 
 
 def by_image(reference: str) -> Program | None:
@@ -107,11 +115,10 @@ def by_image(reference: str) -> Program | None:
     A mirror of Docker Hub in front (``registry.example.org/prom/node-exporter``) does not matter.
     """
     repository = repository_of(reference)
-    table = _index("images")
-    found = table.get(_key(repository))
+    found = _named("images", _key(repository))
     head, _, rest = repository.partition("/")
     if found is None and rest and ("." in head or ":" in head or head == "localhost"):
-        found = table.get(_key(rest)) or table.get(_key(rest.removeprefix("library/")))
+        found = _named("images", _key(rest)) or _named("images", _key(rest.removeprefix("library/")))
     return found
 
 
@@ -127,22 +134,32 @@ def _key(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+def _named(field: str, key: str) -> Program | None:
+    name = _index(field).get(key)
+    return None if name is None else _known(name)
+
+
 @cache
-def _index(field: str) -> Mapping[str, Program]:
-    table: dict[str, Program] = {}
-    for program in programs().values():
-        for name in getattr(program, field):
-            if table.setdefault(_key(name), program) is not program:
-                raise ValueError(f"programs.yml: {name!r} of {program.name} is also a name of {table[_key(name)].name}")
+def _index(field: str) -> Mapping[str, str]:
+    table: dict[str, str] = {}
+    for program, data in _data().items():
+        for name in data.get(field) or ():
+            if table.setdefault(_key(name), program) != program:
+                raise ValueError(f"programs.json: {name!r} of {program} is also a name of {table[_key(name)]}")
     return table
+
+
+@cache
+def _known(name: str) -> Program:
+    return _program(name, _data()[name])
 
 
 def _program(name: str, data: Mapping[str, Any]) -> Program:
     unknown = set(data) - set(Program.__dataclass_fields__)
     if unknown:
-        raise ValueError(f"programs.yml: {name}: unknown keys {', '.join(sorted(unknown))}")
+        raise ValueError(f"programs.json: {name}: unknown keys {', '.join(sorted(unknown))}")
     if not data.get("source"):
-        raise ValueError(f"programs.yml: {name}: no source")
+        raise ValueError(f"programs.json: {name}: no source")
     sockets = data["sockets"]
     return Program(
         name=name,
@@ -166,7 +183,7 @@ def _program(name: str, data: Mapping[str, Any]) -> Program:
 
 def _config(name: str, data: Mapping[str, Any]) -> Config:
     if data["style"] not in STYLES:
-        raise ValueError(f"programs.yml: {name}: style {data['style']!r} is none of {', '.join(STYLES)}")
+        raise ValueError(f"programs.json: {name}: style {data['style']!r} is none of {', '.join(STYLES)}")
     return Config(
         paths=tuple(data.get("paths", ())), style=cast("Style", data["style"]), flag=data.get("flag", ""),
         argument=data.get("argument", False), section=data.get("section", ""), keys=_table(data.get("keys")),
@@ -185,6 +202,6 @@ def _settings(value: str | Iterable[str]) -> tuple[Setting, ...]:
         role, _, part = item.partition(".")
         part = part or "address"
         if part not in PARTS:
-            raise ValueError(f"programs.yml: {item!r}: {part!r} is none of {', '.join(PARTS)}")
+            raise ValueError(f"programs.json: {item!r}: {part!r} is none of {', '.join(PARTS)}")
         found.append(Setting(role=role, part=cast("Part", part)))
     return tuple(found)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from aisafe.frozen import frozen
 from aisafe.model.host import Login
 from aisafe.model.task import Certainty, TaskRef
 
@@ -14,7 +15,7 @@ ObstaclePart = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Obstacle:
     """One reason why the login would fail, or why that can't be told (``certainty`` possible). ``task``: what brought it."""
 
@@ -24,7 +25,7 @@ class Obstacle:
     task: TaskRef | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Access:
     """What keeps the login in use out: ``before`` the run (by the same reading of the same files: what is found here although we
     are in shows that the host works otherwise than is understood), ``now`` at its end, at the next ``boot``.
@@ -39,7 +40,7 @@ class Access:
     cut: tuple[Obstacle, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PacketRule:
     """One rule of a packet filter for what comes in. An empty condition holds for every packet.
 
@@ -60,7 +61,7 @@ class PacketRule:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PacketFilter:
     """One packet filter in the way of what comes in: each must let a packet pass.
 
@@ -78,7 +79,7 @@ class PacketFilter:
     task: TaskRef | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Firewall:
     """The packet filters that are active on a host. ``unseen``: why that could not be read; '' when it was.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from aisafe.frozen import frozen
 from aisafe.model.task import TaskRef
 
 Severity = Literal["error", "warning", "note"]
 When = Literal["now", "boot", "possible", "after"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Party:
     """One of the two sides of a finding. ``live``: it is on the host before the run; else ``task`` brings it."""
 
@@ -27,7 +27,7 @@ class Party:
         return f"{self.kind} {self.name}" + (f" (from task {self.task})" if self.task else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """One thing that would break, or did, or could not be judged.
 
@@ -54,7 +54,7 @@ class Finding:
         return self.severity == "error" and not self.accepted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verdict:
     """All findings of one judgement. ``word``: clean, warn or blocked."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aisafe.frozen import frozen
 from aisafe.model.access import Access, Firewall
 from aisafe.model.host import BlindSpot, Holder, Socket
 from aisafe.model.task import Certainty, TaskRef
@@ -20,7 +21,7 @@ Action = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Effect:
     """One change of one resource by one task, in the order of the run.
 
@@ -52,7 +53,7 @@ class Effect:
     engine: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Service:
     """A unit or container that serves something, before the run (from the live state) or after it (predicted).
 
@@ -78,7 +79,7 @@ class Service:
     argv: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Claim:
     """A socket that the host holds at the end because of this run."""
 
@@ -96,7 +97,7 @@ class TaskMark:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Coverage:
     """How much of the run was foreseen on one host, in tasks (a looped task counts once).
 
@@ -111,7 +112,7 @@ class Coverage:
     no_model: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Absent:
     """Something of the host that a service asks for and that is certainly not there at the end of the run.
 
@@ -125,7 +126,7 @@ class Absent:
     fatal: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Asked:
     """What a container that the run makes, or a unit that it starts, asks of the host.
 
@@ -146,7 +147,7 @@ class Asked:
     in_sight: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Exposed:
     """A file of the run that every user of the host can read, with the names of the secrets in it, never their values."""
 
@@ -155,7 +156,7 @@ class Exposed:
     task: TaskRef | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Manifest:
     """A Kubernetes object that the run gives to a cluster (``given``) or writes into a file.
 
@@ -176,7 +177,7 @@ class Manifest:
 NeedKind = Literal["unit", "container", "network", "path", "socket"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Need:
     """Something that ``who``, which runs or starts at boot, can't do without.
 
@@ -192,7 +193,7 @@ class Need:
     starting: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Directory:
     """A directory or volume in which ``who`` keeps data. ``own``: data that one program has for itself (a database's directory).
     ``volume``: ``path`` is the name of a volume of the container engine. ``evidence``: from what that is known."""
@@ -211,7 +212,7 @@ NoteKind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Note:
     """Something the simulation met that a rule turns into a finding. ``host`` is None when it concerns the whole run.
     ``fix``: what to do about it, where that is more precise than the rule's own words."""
@@ -223,7 +224,7 @@ class Note:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostForecast:
     """What the run does to one host. ``services``: every unit and container that is active, at boot, or touched by the
     run, as predicted at its end. ``marks``: of its tasks in their order, only when a plan is to be kept or compared.
@@ -249,7 +250,7 @@ class HostForecast:
     exposed: tuple[Exposed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Forecast:
     """What the run does. ``files``: every controller file the run reads (playbooks, roles, templates, vars) -> sha256.
     ``complete`` is False when the simulation could not go on to the end; a note of kind ``stopped`` says where."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
+from aisafe.frozen import frozen
+
 Protocol = Literal["tcp", "udp"]
 Address = IPv4Address | IPv6Address
 
@@ -58,7 +60,7 @@ class Holder:
         return f"{self.kind} {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listener:
     """A socket that accepts traffic now, and who holds it. ``pid`` is None where it could not be seen."""
 
@@ -68,7 +70,7 @@ class Listener:
     pid: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Unit:
     """A systemd unit as systemd.unit(5) and ``systemctl show`` describe it.
 
@@ -117,7 +119,7 @@ class Unit:
         return self.unit_file_state in ("enabled", "enabled-runtime", "alias", "generated")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PublishedPort:
     """A container's port published on the host (Docker Engine API: HostConfig.PortBindings)."""
 
@@ -125,7 +127,7 @@ class PublishedPort:
     container_port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Mount:
     """A file system seen inside a container: ``type`` is bind, volume or tmpfs."""
 
@@ -135,7 +137,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Container:
     """A container of Docker (Engine API, ``GET /containers/{id}/json``) or of root's Podman (podman-inspect(1)), running
     or not.
@@ -177,7 +179,7 @@ class Container:
         return self.state in ("running", "paused", "restarting")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SwarmService:
     """A service of Docker's Swarm (Engine API, ``GET /services``), with the sockets of the host that it publishes."""
 
@@ -186,7 +188,7 @@ class SwarmService:
     sockets: tuple[Socket, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Image:
     """An image on the host: ``tags`` are ``repository:tag``; ``exposed`` as ``9090/tcp``."""
 
@@ -199,7 +201,7 @@ class Image:
     engine: str = "docker"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class User:
     """An account of passwd(5); ``groups`` are the names of its supplementary groups."""
 
@@ -211,7 +213,7 @@ class User:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Space:
     """A mounted file system: bytes in all and bytes free to root."""
 
@@ -238,7 +240,7 @@ BlindKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BlindSpot:
     """Something that could not be seen; never to be read as 'nothing there'.
 
@@ -252,7 +254,7 @@ class BlindSpot:
     blocks: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Unfinished:
     """A run that a host still guards, or whose rollback the controller has not heard of yet."""
 
@@ -262,7 +264,7 @@ class Unfinished:
     holder: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Login:
     """The SSH login in use, as the host sees it; '' and None: not known.
 
@@ -282,7 +284,7 @@ class Login:
     become_password: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PacketTables:
     """The kernel's packet filter. ``iptables``: of ``iptables`` and ``ip6tables``, the table filter: "CHAIN POLICY" -> its rules
     as iptables-save(8) writes them. ``rules``: of both tools that are there, all tables, a line a rule or policy: ``-t filter
@@ -295,7 +297,7 @@ class PacketTables:
     nft: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostState:
     """One host at one moment. Whatever is missing here and has no blind spot is really not there.
 

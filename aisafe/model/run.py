@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
+from aisafe.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class Connection:
     """How to reach one host and become root there, as ansible would (ssh connection plugin, become plugins).
 
@@ -35,7 +37,7 @@ class Connection:
     become_flags: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Target:
     """What the command line and the inventory resolve to, before anything is contacted.
 
@@ -52,7 +54,7 @@ class Target:
     ansible_version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TaskResult:
     """One result of the real run, as the callback saw it: no values, so no secrets."""
 
@@ -64,7 +66,7 @@ class TaskResult:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Applied:
     """The real ansible-playbook: exit code, and what each host's tasks came to."""
 
@@ -74,7 +76,7 @@ class Applied:
     results: tuple[TaskResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CheckResult:
     """One of the user's own checks on one host after the run. ``detail``: what was seen (exit code, status, error)."""
 
@@ -89,7 +91,7 @@ HostOutcome = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostResult:
     """In which state one host is at the end. ``residue``: differences that the rollback could not undo."""
 
@@ -100,7 +102,7 @@ class HostResult:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outcome:
     """How a run ended, for the exit code and the last words."""
 

@@ -6,18 +6,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 
 from aisafe.errors import UsageError
+from aisafe.frozen import frozen
 from aisafe.playbook.commandline import CommandLine
 from aisafe.playbook.configuration import setting, truthy
 
 Ask = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Passwords:
     """What was asked for; nothing here has a repr. ``vault``: vault id -> secret ('default' for --ask-vault-pass)."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 
 from aisafe.errors import UsageError
+from aisafe.frozen import frozen
 from aisafe.model import Forecast, HostState, Outcome, Verdict
 from aisafe.registry import Registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class View:
     """A run as far as it got. ``proof`` and ``outcome`` are None before the run is applied.
 

@@ -11,7 +11,6 @@ from io import StringIO
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -229,6 +228,8 @@ def _body(finding: Finding, *, again: bool) -> RenderableType:
     if finding.yaml and again:
         parts.append(Text("    (the same YAML as above)", style="dim"))
     elif finding.yaml:
+        from rich.syntax import Syntax  # noqa: PLC0415  the colours of YAML come with a library of their own
+
         code = clean(finding.yaml).rstrip()
         shown = Syntax(code, "yaml", theme="ansi_dark", background_color="default", word_wrap=True)
         parts.append(Padding(shown, (0, 0, 0, 4)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import getdoc
 from typing import Literal
 
 from aisafe.config import Settings
+from aisafe.frozen import frozen
 from aisafe.model import (
     Applied,
     CheckResult,
@@ -26,7 +27,7 @@ from aisafe.registry import Registry
 Stage = Literal["forecast", "proof", "both"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rule:
     """``severity``: of its findings, unless one says otherwise or the settings do. ``stage``: forecast (before the
     run), proof (after it) or both."""
@@ -44,7 +45,7 @@ class Rule:
         return self.stage in (stage, "both")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Case:
     """What a rule is shown: one host, or with ``host`` None what concerns the whole run (``before`` and ``forecast``
     are empty then, ``notes`` are those without a host).

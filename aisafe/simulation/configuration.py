@@ -11,10 +11,10 @@ import configparser
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from aisafe.errors import UsageError
+from aisafe.frozen import frozen
 
 _PATH, _PATHS, _TEXT = "path", "paths", "text"
 
@@ -138,7 +138,7 @@ _LARGEST = 1024 * 1024
 """Bytes of an ansible.cfg."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Configuration:
     """``source``: the file ansible-playbook would use, None for none. ``own``: it is the user's or the system's, not
     one below the working directory. ``values``: what is taken over. ``ignored``: what is not, as ``section.key``."""

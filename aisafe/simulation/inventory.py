@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from ansible.module_utils.common.file import is_executable
 from ansible.parsing.vault import VaultSecret
 
 from aisafe.errors import AisafeError, AnsibleError, ExitCode, UsageError
+from aisafe.frozen import frozen
 from aisafe.simulation import safety
 from aisafe.simulation.safety import Tree, Trust
 
@@ -67,7 +67,7 @@ def use_secrets(*, vault: Mapping[str, str], scripts: Scripts) -> None:
     ansible.cli.get_file_vault_secret = from_file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Scripts:
     """Password scripts. One runs when the settings trust it, or when the user names it from outside of the project: on
     the command line, in the environment or in a configuration of their ``own``."""

@@ -36,6 +36,7 @@ from ansible.vars.manager import VariableManager
 from jinja2 import FileSystemLoader
 
 from aisafe.errors import AnsibleError
+from aisafe.frozen import frozen
 from aisafe.masking import names_secret
 from aisafe.model import Unknown
 from aisafe.simulation import compat, safety, unknowns
@@ -58,7 +59,7 @@ def patch(owner: Any, name: str, value: Any, reason: str) -> None:
     setattr(owner, name, value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ground:
     """``trust``: which files may be loaded as code. ``tree``: what is under judgement."""
 

@@ -22,9 +22,10 @@ import resource
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from aisafe.frozen import frozen
 
 LOOKUPS = frozenset(
     [
@@ -119,7 +120,7 @@ class Trust:
         return any(root.startswith(top) for root in self._named)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tree:
     """What is under judgement: the project around the working directory and around each playbook.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ansible import constants, context
@@ -15,6 +14,7 @@ from ansible.playbook.block import Block
 from ansible.plugins.loader import become_loader, connection_loader
 
 from aisafe.errors import AnsibleError
+from aisafe.frozen import frozen
 from aisafe.model import Connection, Target, Unknown
 from aisafe.simulation.actions import short_name
 from aisafe.simulation.compat import ANSIBLE_VERSION
@@ -25,7 +25,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEYWORDS = ("remote_user", "port", "become_user", "become_method", "become_exe", "become_flags")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Passwords:
     """What was asked for before: ``connection`` is -k's, ``become`` is -K's."""
 

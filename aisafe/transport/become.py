@@ -6,16 +6,17 @@ import posixpath
 import re
 import secrets
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from aisafe.errors import NoRights
+from aisafe.frozen import frozen
 from aisafe.model import Connection
 
 SU_PROMPT = re.compile(rb"[^\r\n]*(password|passwort|mot de passe|contrase|:)[^\r\n]*: ?$", re.IGNORECASE)
 FIX = "Give the login user root on this host (ansible_become with sudo or su), or log in as root."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Becoming:
     """How the agent's command line is run. ``prompt``: what asks for the password; None: nothing will be sent.
 

@@ -8,11 +8,12 @@ import io
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aisafe.errors import Unreachable
+from aisafe.frozen import frozen
 from aisafe.model import Connection
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ PLAIN = re.compile(r"[\w.:%@-]*")
 """Characters that mean nothing to a shell (ssh(1) refuses others in host and user names since 9.6)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """One host and how to get there. ``hops``: jump hosts, the first one first. ``timeout`` in seconds.
 

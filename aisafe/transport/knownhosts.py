@@ -8,11 +8,12 @@ import fnmatch
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from aisafe.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class KnownKey:
     """One line that speaks of the host. ``key``: the bytes of the public key. ``revoked``: never to be accepted."""
 

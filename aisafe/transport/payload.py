@@ -6,16 +6,18 @@ import base64
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
+
+from aisafe.frozen import frozen
 
 AGENT = Path(__file__).parent.parent / "agent"
 MAIN = b"import sys\n\nfrom agent.main import main\n\nsys.exit(main(sys.argv[1:]))\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Payload:
     """``version``: the first 12 hexadecimal digits of the sha256 of ``data``."""
 
@@ -23,7 +25,7 @@ class Payload:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FactsPayload:
     """A Python program that prints ansible's facts as JSON; ``version``: sha256 of ``data``, in hexadecimal."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import pytest
 
 from aisafe.effects.predicted import PredictedHost, claims_of
 from aisafe.knowledge.packaged import brought_by
-from aisafe.knowledge.reading import parse
+from aisafe.knowledge.reading import read
 from aisafe.model import Unknown
 from tests.effects.scenes import predicted, run
 
@@ -22,7 +20,7 @@ def claims(host: PredictedHost) -> dict[str, str]:
 
 
 def test_every_entry_says_where_it_is_from() -> None:
-    for entry in parse(files("aisafe.knowledge").joinpath("packaged.yml").read_text()):
+    for entry in read("packaged.yml"):
         assert set(entry) <= {"packages", "files", "links", "source"}
         assert entry["source"]
         assert all(path.startswith("/etc/") for path in (*entry["files"], *entry.get("links", {})))

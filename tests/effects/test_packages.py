@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 import pytest
-import yaml
 
 from aisafe.effects.predicted import PredictedHost
+from aisafe.knowledge.reading import read
 from aisafe.model import BlindSpot, Unit, Unknown, is_unknown
 from tests.effects.scenes import predicted, run
 
@@ -129,7 +128,7 @@ def test_pip_into_a_new_virtualenv() -> None:
 
 
 def test_what_packages_start_is_well_formed_and_sourced() -> None:
-    table = yaml.safe_load(files("aisafe.knowledge").joinpath("packages.yml").read_text())
+    table = read("packages.json")
     assert len(table) >= 40
     for name, entry in table.items():
         assert set(entry) <= {"units", "umbrellas", "enabled", "stands_for", "started", "capability", "source"}, name

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from aisafe.formats.configfiles import Found, NotUnderstood, Reader, address, closed, included
+from aisafe.frozen import frozen
 
 _TOKEN = re.compile(r"""\s+|\#[^\n]*|(?P<sign>[{};])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|
                         (?P<word>(?:\$\{[^}]*\}|\\.|[^\s{};])+)""", re.VERBOSE | re.DOTALL)  # fmt: skip
@@ -16,7 +16,7 @@ _WITHOUT_LISTEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Directive:
     words: tuple[str, ...]
     block: tuple[_Directive, ...] | None
