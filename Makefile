@@ -73,6 +73,7 @@ scenarios: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.scenarios
 
 bench: $(STAMP)
+	@$(BIN)/python -m compileall -q aisafe  # as pip does with what it installs; the simulation writes no bytecode
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench_scale
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aisafe.errors import AgentError, HostError
-from aisafe.frozen import frozen
-from aisafe.model import BlindSpot, Connection, HostState
+from aisafe.model import BlindSpot, Collected, Connection, HostState
 from aisafe.model.codec import load
 from aisafe.transport.local_listeners import local_listeners
 from aisafe.transport.open import UnsupportedConnection
@@ -19,14 +18,6 @@ from aisafe.transport.pool import SessionPool
 
 FORKS = 25
 """Hosts asked at once: asking is waiting, so more than ansible's default of 5."""
-
-
-@frozen
-class Collected:
-    """``facts``: ansible_facts of the hosts that gave any."""
-
-    states: Mapping[str, HostState] = field(default_factory=dict)
-    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def collect(

@@ -133,6 +133,12 @@ class Option:
     def repeated(self) -> bool:
         return self.shape == "list"
 
+    def allows(self, value: Any) -> bool:
+        """Whether ``value`` is plainly one that the schema of the settings file allows; False: it is to be asked."""
+        words = self.metavar.split("|")
+        text = self.shape in ("text", "path") and value != ""
+        return text and (words[-1] in ("FILE", "DIRECTORY", "FORMAT") or (value in words and value.islower()))
+
     def __str__(self) -> str:
         return f"--{self.name}" + (f"={self.metavar}" if self.takes_value else "")
 
@@ -212,7 +218,8 @@ def settings(
             accepts = [text.strip() for text in texts]
             continue
         value = _value(option, texts, source)
-        _validate({option.key: value}, source)
+        if not option.allows(value):
+            _validate({option.key: value}, source)
         values[option.key] = _from(cwd, value) if option.metavar in ("FILE", "PATH", "DIRECTORY") else value
     values["accept"] = (
         *map(_accept, accepts),

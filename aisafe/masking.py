@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-import yaml
-
 MASK = "***"
 _SECRET = re.compile(r"pass|secret|token|credential|api_?key|auth(?!or)|_key$|^key$", re.IGNORECASE)
 _PLACE = re.compile(r"file|path|dir$|private-key|public", re.IGNORECASE)
@@ -75,6 +73,8 @@ def masked_variables(text: str) -> str:
     if text.startswith("@"):
         return text
     if text[:1] in "{[":
+        import yaml  # noqa: PLC0415  only this needs it
+
         try:
             return json.dumps(_without_secrets(yaml.safe_load(text)), default=str)
         except yaml.YAMLError:

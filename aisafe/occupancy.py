@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from aisafe.effects import identity
+from aisafe.formats.commandline import names_engine
 from aisafe.frozen import frozen
 from aisafe.model import Certainty, Container, Effect, HostForecast, HostState, Listener, Socket
 from aisafe.model.host import Holder
@@ -118,10 +118,13 @@ def _task_of(state: HostState, container: str, service: str) -> bool:
 
 def _starts(state: HostState, unit: str, container: str) -> bool:
     found = state.units.get(unit)
-    if found is None:
-        return False
-    order = identity.container_of_unit(found)
     there = state.containers.get(container)
+    labelled = there is not None and "PODMAN_SYSTEMD_UNIT" in there.labels
+    if found is None or not (labelled or names_engine(found.commands)):
+        return False
+    from aisafe.effects import identity  # noqa: PLC0415  all that reads containers comes with it, and few runs need it
+
+    order = identity.container_of_unit(found)
     return (order is not None and order.name == container) or (there is not None and identity.starts(found, there))
 
 

@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aisafe.collect import Collected
 from aisafe.effects.api import LiveFile
 from aisafe.errors import AisafeError, UsageError
 from aisafe.frozen import frozen
 from aisafe.masking import shareable
-from aisafe.model import BlindSpot, HostState
+from aisafe.model import BlindSpot, Collected, HostState
 from aisafe.model.codec import dump, load
 from aisafe.model.host import BlindKind
 

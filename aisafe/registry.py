@@ -50,4 +50,6 @@ class Registry(Generic[T]):
         return name in self._load()
 
     def get(self, name: str) -> T | None:
+        if self._broken is None and name in self._items:
+            return self._items[name]
         return self._load().get(name)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from aisafe.frozen import frozen
 from aisafe.model import Holder, HostForecast, HostState, Service, Socket
 from aisafe.occupancy import live_entries
@@ -21,18 +19,17 @@ class Remedy:
     yaml: str = ""
 
 
-class _Block(yaml.SafeDumper):
-    """Block style with indented lists, as ansible-lint wants it."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        del indentless
-        super().increase_indent(flow, False)
-
-
 def tasks(*items: Mapping[str, Any]) -> str:
-    """Tasks as YAML, in the order of their keys."""
+    """Tasks as YAML, in the order of their keys; in block style with indented lists, as ansible-lint wants it."""
+    import yaml  # noqa: PLC0415  most runs need no way out
+
+    class Block(yaml.SafeDumper):
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            del indentless
+            super().increase_indent(flow, False)
+
     return yaml.dump(
-        list(items), Dumper=_Block, sort_keys=False, default_flow_style=False, width=110, allow_unicode=True
+        list(items), Dumper=Block, sort_keys=False, default_flow_style=False, width=110, allow_unicode=True
     )
 
 

@@ -14,23 +14,22 @@ from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from aisafe.collect import collect
 from aisafe.config import Settings
 from aisafe.effects.api import LiveFile
 from aisafe.errors import HostError
-from aisafe.guard import Guard, scope_of
 from aisafe.marks import mark_file
 from aisafe.model import Applied, CheckResult, Finding, Forecast, HostForecast, HostState, Target
-from aisafe.playbook.apply import apply
 from aisafe.playbook.commandline import CommandLine
-from aisafe.playbook.facts_payload import facts_payload
 from aisafe.playbook.lint import LintJob
 from aisafe.playbook.passwords import Handover, Passwords
 from aisafe.recorded import RecordedStates
 from aisafe.simulation.client import Simulation
-from aisafe.transport.payload import agent
-from aisafe.transport.pool import SessionPool
+
+if TYPE_CHECKING:  # what asks and guards hosts is imported when there is one to ask
+    from aisafe.guard import Guard
+    from aisafe.transport.pool import SessionPool
 
 CHECK_KINDS = ("tcp", "http", "command")
 """The order in which the agent answers a host's checks."""
@@ -39,6 +38,9 @@ CHECK_KINDS = ("tcp", "http", "command")
 def _warm() -> None:
     """What asking the hosts will need, while the child still reads the playbook (0.4 s). What fails here fails again there."""
     with suppress(Exception):
+        from aisafe.playbook.facts_payload import facts_payload  # noqa: PLC0415
+        from aisafe.transport.payload import agent  # noqa: PLC0415
+
         import_module("paramiko")
         agent()
         facts_payload()
@@ -93,13 +95,16 @@ class RealSite:
     def target(self) -> Target:
         self._target = self._simulation.target()
         self._lint.loaded(self._simulation.loaded)
-        self._pool = self._stack.enter_context(SessionPool(self._target.connections))
+        if self._recorded is None:
+            from aisafe.transport.pool import SessionPool  # noqa: PLC0415
+
+            self._pool = self._stack.enter_context(SessionPool(self._target.connections))
         return self._target
 
     @property
     def pool(self) -> SessionPool:
         if self._pool is None:
-            raise RuntimeError("target() comes first")
+            raise RuntimeError("there are no hosts to ask before target(), or with recorded states")
         return self._pool
 
     def collect(self, *, fresh: bool = False) -> Mapping[str, HostState]:
@@ -108,6 +113,9 @@ class RealSite:
             found = self._recorded.collect(self._target.connections)
             self._facts = found.facts
             return found.states
+        from aisafe.collect import collect  # noqa: PLC0415
+        from aisafe.playbook.facts_payload import facts_payload  # noqa: PLC0415
+
         first = not self._facts
         payload = facts_payload() if first and self._target.needs_facts else None
         collected = collect(
@@ -131,6 +139,8 @@ class RealSite:
 
     def guard(self, forecast: Forecast, *, run: str) -> Guard:
         """A guard for every host that could be seen; one that could not has been accepted as it is by the user."""
+        from aisafe.guard import Guard, scope_of  # noqa: PLC0415
+
         scopes = {
             host: scope_of(forecast.hosts.get(host) or HostForecast(host=host), extra=self._settings.scope)
             for host in sorted(self._seen)
@@ -144,6 +154,8 @@ class RealSite:
         return Guard(self.pool, run=run, scopes=scopes, deadline=self._settings.deadline, holder=holder, say=self._say)
 
     def apply(self, *, shells: Mapping[str, str], results: Path, stop: threading.Event) -> Applied:
+        from aisafe.playbook.apply import apply  # noqa: PLC0415
+
         with Handover(self._line, self._passwords) as handover:
             return apply(
                 self._program,

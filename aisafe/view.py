@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def console(*, stderr: bool = True) -> Console:
     """Standard error or output; 100 columns where it is no terminal."""
     plain = not (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=100 if plain else None, highlight=False, soft_wrap=False)
+    return Console(stderr=stderr, width=100 if plain else None, highlight=False, soft_wrap=False, emoji=False)
 
 
 class View:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.collect import Collected
 from aisafe.config import Settings
 from aisafe.errors import UsageError
 from aisafe.judge import exit_code, judge
-from aisafe.model import HostState
+from aisafe.model import Collected, HostState
 from aisafe.recorded import recorded, save
 from tests.cases import forecast, listens, state, unit
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from aisafe.formats import composecommand
-from aisafe.formats.commandline import base_name, executed, program_name
+from aisafe.formats.commandline import base_name, executed, names_engine, program_name
 from aisafe.formats.compose import PROJECT_LABEL, SERVICE_LABEL, project_name
 from aisafe.formats.composecommand import ComposeCommand
 from aisafe.formats.dockerfile import ImageRecipe
-from aisafe.formats.dockerrun import ENGINES, ContainerOrder, parse, parse_pod, subcommand
+from aisafe.formats.dockerrun import ContainerOrder, parse, parse_pod, subcommand
 from aisafe.formats.unitfile import expand_variables
 from aisafe.frozen import frozen
 from aisafe.knowledge.programs import Program, by_binary, by_image, by_unit, repository_of
@@ -81,8 +81,8 @@ def starts(unit: Unit, container: Container) -> bool:
     label it, by its ``docker start NAME``, or as a service of the Compose project that the unit starts."""
     if container.labels.get("PODMAN_SYSTEMD_UNIT") == unit.name:
         return True
-    if not any(client in word for command in unit.commands for word in command for client in ENGINES):
-        return False  # nearly every unit; to look through wrappers costs more
+    if not names_engine(unit.commands):
+        return False
     for command in unit.commands:
         argv = executed(expand_variables(command, unit.environment)).argv
         order = parse(argv)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
 from aisafe.frozen import frozen
 
 SHELLS: Final = ("sh", "bash", "dash", "ash", "zsh", "ksh")
+ENGINES: Final = ("docker", "podman", "nerdctl")
+_ENGINE: Final = re.compile(rf"(?:{'|'.join(ENGINES)})(?![a-z])")  # not dockerd
 INTERPRETERS: Final = ("perl", "ruby", "php", "node", "nodejs", "java", "deno", "bun", "Rscript", "lua")
 # A wrapper -> its options that take a value, and how many bare words stand before the command.
 WRAPPERS: Final[Mapping[str, tuple[str, int]]] = {
@@ -45,6 +47,11 @@ class Executed:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     sure: bool = True
+
+
+def names_engine(commands: Iterable[Sequence[str]]) -> bool:
+    """Whether any word names a container engine. To look through wrappers costs more, and nearly no unit has one."""
+    return any(_ENGINE.search(word) for command in commands for word in command)
 
 
 def base_name(path: str) -> str:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Final
 
-from aisafe.formats.commandline import base_name
+from aisafe.formats.commandline import ENGINES, base_name
 from aisafe.formats.ports import PortSpec, parse_published
 from aisafe.formats.sizes import size_of
 from aisafe.frozen import frozen
 from aisafe.model import Mount
 
-ENGINES: Final = ("docker", "podman", "nerdctl")
 _SWITCHES: Final = frozenset(
     ("--detach", "-d", "--disable-content-trust", "--init", "--interactive", "-i", "--no-healthcheck",
      "--oom-kill-disable",

@@ -7,12 +7,13 @@ from typing import Any
 
 import yaml
 
+from aisafe.model.forecast import HIDDEN_TEXT
+
 LARGEST = 1 << 20
 """Characters of a file that is looked at: what etcd takes for one object is about as much."""
 MOST_NODES = 200_000
 _KEPT = ("apiVersion", "kind", "name", "namespace")
 _VALUES = ("data", "stringData", "binaryData")
-HIDDEN_TEXT = "***"
 
 
 class BadManifest(ValueError):

@@ -156,6 +156,10 @@ class Exposed:
     task: TaskRef | None = None
 
 
+HIDDEN_TEXT = "***"
+"""What stands in a manifest's document for a text of it."""
+
+
 @frozen
 class Manifest:
     """A Kubernetes object that the run gives to a cluster (``given``) or writes into a file.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
-from typing import Literal
+from typing import Any, Literal
 
 from aisafe.frozen import frozen
 
@@ -334,3 +334,11 @@ class HostState:
     login: Login | None = None
     packet_filter: PacketTables | None = None
     blind_spots: tuple[BlindSpot, ...] = ()
+
+
+@frozen
+class Collected:
+    """What hosts gave that were asked. ``facts``: ansible_facts of those that gave any."""
+
+    states: Mapping[str, HostState] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

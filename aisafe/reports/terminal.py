@@ -42,7 +42,7 @@ _MOLECULE = re.compile(r"changed=(?=\d)")
 def terminal_report(view: View) -> str:
     """The view as plain text, 100 columns wide, without colour."""
     out = StringIO()
-    console = Console(file=out, width=100, color_system=None, force_terminal=False, legacy_windows=False)
+    console = Console(file=out, width=100, color_system=None, force_terminal=False, legacy_windows=False, emoji=False)
     console.print(*render(view), sep="\n")
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aisafe.formats.manifests import HIDDEN_TEXT
 from aisafe.knowledge.kubernetes import ended, release
 from aisafe.model import Finding, Manifest, Severity
+from aisafe.model.forecast import HIDDEN_TEXT
 from aisafe.rules import Case, rule
 
 NO_LIBRARY, NO_SCHEMAS = "no library", "no schemas"

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from aisafe.collect import Collected, collect
-from aisafe.model import Connection, HostState
+from aisafe.collect import collect
+from aisafe.model import Collected, Connection, HostState
 from aisafe.playbook.facts_payload import facts_payload
 from aisafe.transport.payload import FactsPayload
 from aisafe.transport.pool import SessionPool
