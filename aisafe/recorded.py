@@ -16,7 +16,7 @@ from aisafe.errors import AisafeError, UsageError
 from aisafe.frozen import frozen
 from aisafe.masking import shareable
 from aisafe.model import BlindSpot, Collected, HostState
-from aisafe.model.codec import dump, load
+from aisafe.model.codec import Parts, dump
 from aisafe.model.host import BlindKind
 
 SCHEMA = "aisafe-state/1"
@@ -39,10 +39,14 @@ class RecordedStates:
         states = {host: self._state(host) for host in hosts}
         return Collected(states=states, facts={host: self.facts[host] for host in states if host in self.facts})
 
+    @property
+    def unread(self) -> str:
+        """Why no live file can be read: the content of none is recorded."""
+        return "the host was not asked, and contents of files are not recorded" if self.source else "it was not asked"
+
     def read(self, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
-        """No content of any live file is recorded."""
-        reason = "the host was not asked, and contents of files are not recorded" if self.source else "it was not asked"
-        return {path: LiveFile(path=path, kind="unseen", reason=reason) for path in paths}
+        """Every file unseen."""
+        return {path: LiveFile(path=path, kind="unseen", reason=self.unread) for path in paths}
 
     def _state(self, host: str) -> HostState:
         state = self.states.get(host)
@@ -70,10 +74,11 @@ def recorded(where: str) -> RecordedStates:
         return RecordedStates()
     path = Path(where)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        parts = Parts()
+        data = json.loads(path.read_text(encoding="utf-8"), object_hook=parts)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise ValueError(f"it does not begin with schema {SCHEMA}")
-        states = load(dict[str, HostState], data["states"])
+        states = {name: parts.load(HostState, state) for name, state in data["states"].items()}
         return RecordedStates(source=path.name, states=states, facts=dict(data["facts"]))
     except OSError as error:
         raise UsageError(

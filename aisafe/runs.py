@@ -25,9 +25,10 @@ from aisafe import __version__
 from aisafe.config import Settings
 from aisafe.errors import AisafeError, UsageError
 from aisafe.frozen import frozen
-from aisafe.masking import Line, masked_command_line, redacted
+from aisafe.masking import Line, masked_command_line
 from aisafe.model import Forecast, HostState, Outcome, Verdict
-from aisafe.model.codec import dump, load
+from aisafe.model.codec import load
+from aisafe.recordtext import pieces
 
 T = TypeVar("T")
 
@@ -166,12 +167,12 @@ class RunLog:
 
     def keep(self, stage: str, value: T) -> T:
         """Write what ``stage`` came to, all or nothing, and hand it on. Values of secrets are masked in the file."""
-        data = json.dumps(redacted(dump(value)), indent=1)
         path = self.directory / f"{stage}.json"
         new = path.with_suffix(".new")
         descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(data + "\n")
+            file.writelines(pieces(value))
+            file.write("\n")
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)

@@ -129,7 +129,8 @@ class RealSite:
         self._seen = frozenset(
             host for host, state in states.items() if not any(spot.kind == "host" for spot in state.blind_spots)
         )
-        return self._simulation.forecast(states=states, facts=self._facts, read=self._read)
+        unread = self._recorded.unread if self._recorded is not None and not self._salt else ""
+        return self._simulation.forecast(states=states, facts=self._facts, read=self._read, unread=unread)
 
     def _read(self, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
         found = (self._recorded or self.pool).read(host, paths)

@@ -304,12 +304,12 @@ class FileTree:
 
     def _shadow(self, place: str) -> PredictedFile | None:
         """The nearest path above that the run removed or made: below it nothing of the live host remains."""
-        above = posixpath.dirname(place)
-        while above not in ("/", ""):
+        above = place.rpartition("/")[0]
+        while above:
             found = self._now.get(above)
             if found is not None:
                 return found if found.kind != "directory" or found.fresh else None
-            above = posixpath.dirname(above)
+            above = above.rpartition("/")[0]
         return None
 
     def _get(self, place: str) -> PredictedFile:
@@ -333,14 +333,14 @@ class FileTree:
         """
         path = posixpath.normpath("/" + path.lstrip("/"))
         for _ in range(LINKS_FOLLOWED):
-            above = posixpath.dirname(path)
-            while above not in ("/", ""):
+            above = path.rpartition("/")[0]
+            while above:
                 link = self._now.get(above)
                 if link is not None and link.kind == "link":
                     target = posixpath.join(posixpath.dirname(above), link.target)
                     path = posixpath.normpath(target + path[len(above) :])
                     break
-                above = posixpath.dirname(above)
+                above = above.rpartition("/")[0]
             else:
                 return path
         return path

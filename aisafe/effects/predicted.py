@@ -62,6 +62,7 @@ class PredictedHost:
         self._blind: dict[BlindSpot, None] = {}
         self._effects: list[Effect] = []
         self._brought: dict[str, str] = {}
+        self._settled: tuple[Service, ...] | None = None
         self.files = FileTree(read, self.blind, self._appeared)
         self.containers = ContainerStore(state, self.files)
         self.podman = ContainerStore(state, self.files, "podman")
@@ -165,6 +166,7 @@ class PredictedHost:
 
         A result with an ``opaque`` reason counts as a change of anything: see :meth:`opaque`.
         """
+        self._settled = None
         effects: list[Effect] = []
         for effect in result.effects:
             effects.append(self._keep(self._numbered(call, effect)))
@@ -175,6 +177,7 @@ class PredictedHost:
 
     def opaque(self, call: Call, reason: str) -> Result:
         """A task of which nothing is known but that it runs: one effect of kind command, certainty opaque."""
+        self._settled = None
         effect = self._keep(self._opaque_effect(call, reason))
         return Result(effects=(effect,), changed=None, opaque=reason)
 
@@ -185,7 +188,7 @@ class PredictedHost:
 
     def forecast(self, coverage: Coverage, blind_spots: Iterable[BlindSpot] = ()) -> HostForecast:
         """The whole of it: effects in order, the services at the end, the sockets that are there because of the run."""
-        services = self.services()
+        services = self._settled = self.services()
         spots = dict.fromkeys([*self.state.blind_spots, *blind_spots, *self._blind])
         return HostForecast(
             host=self.state.host,
@@ -205,6 +208,8 @@ class PredictedHost:
 
     def services(self) -> tuple[Service, ...]:
         """Every unit and container that is active, at boot, or touched by the run, as it is now."""
+        if self._settled is not None:
+            return self._settled
         containers = (*self.containers.services(self.units), *self.podman.services(self.units))
         return (*unit_services(self.units, self.state, beside=containers), *containers)
 

@@ -106,8 +106,9 @@ class UnitStore:
         linked = self._definitions.linked(name)
         if linked is not None and now.file_state is None:
             file_state = "enabled" if linked else "disabled"
-        unit = replace(unit, unit_file_state=file_state)
-        pending = disk.unit if disk.unit != current.unit else None
+        if unit.unit_file_state != file_state:
+            unit = replace(unit, unit_file_state=file_state)
+        pending = disk.unit if disk.unit is not current.unit and disk.unit != current.unit else None
         certain = now.certainty == "certain" and current.certainty == "certain"
         return PredictedUnit(
             unit=unit, found=current.found, pending=pending, touched=now.touched or self._definitions.changed_by(name),

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -22,10 +23,11 @@ from aisafe.simulation.advice import advice
 if TYPE_CHECKING:  # the child is to start before anything else is imported
     from aisafe.effects.api import LiveFile
     from aisafe.model import Forecast, HostState, Target
+    from aisafe.model.codec import Parts
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _LONGEST = 512 * 1024**2
-"""Bytes of one message of the child: a forecast of 500 hosts has a few MiB."""
+"""Bytes of one message of the child: the forecast of a host has some tens of KiB."""
 _LOG_TAIL = 2000  # characters of the child's stderr that an error may quote with --aisafe-debug
 
 
@@ -163,25 +165,31 @@ class Simulation:
         states: Mapping[str, HostState],
         facts: Mapping[str, Mapping[str, Any]],
         read: Callable[[str, Sequence[str]], Mapping[str, LiveFile]],
+        unread: str = "",
     ) -> Forecast:
         """What the run does to hosts in these states; call :meth:`target` first.
 
         ``facts``: by host, with the names that ``setup`` gives them. ``read`` is called from here, while the child
-        waits. A child that dies, or goes over its limits, yields an incomplete forecast with a note ``stopped``.
+        waits; with ``unread``, the reason why no live file can be read, it is not. A child that dies, or goes over its
+        limits, yields an incomplete forecast with a note ``stopped``.
         """
-        from aisafe.model import Forecast, Note  # noqa: PLC0415
-        from aisafe.model.codec import dump, load  # noqa: PLC0415
+        from aisafe.model import Forecast, HostForecast, Note  # noqa: PLC0415
+        from aisafe.model.codec import Parts, load  # noqa: PLC0415
 
         if self._to_child is None or self._target is None:
             raise RuntimeError("target() comes first")
         self._allowed = self._time_limit + wire.HOST_TIME * max(0, len(states) - 1)
         deadline = time.monotonic() + self._allowed
         try:
-            wire.send(self._to_child, {"states": dump(states), "facts": facts})
+            self._tell(states, facts, unread)
+            parts, hosts = Parts(), {}
             while True:
-                message = self._next(deadline)
+                message = self._next(deadline, parts)
+                if "host" in message:
+                    hosts[message["host"]] = parts.load(HostForecast, message["of"])
+                    continue
                 if "forecast" in message:
-                    return load(Forecast, message["forecast"])
+                    return replace(load(Forecast, message["forecast"]), hosts=hosts)
                 began = time.monotonic()
                 found = read(message["read"], message["paths"])
                 deadline += time.monotonic() - began  # the hosts' time is not the simulation's
@@ -191,6 +199,17 @@ class Simulation:
                 complete=False,
                 notes=(Note(kind="stopped", message=f"the simulation ended early: {self._epitaph(error)}"),),
             )
+
+    def _tell(self, states: Mapping[str, HostState], facts: Mapping[str, Mapping[str, Any]], unread: str) -> None:
+        """One message a host, so that there is never the text of all of them."""
+        from aisafe.model.codec import Parts  # noqa: PLC0415
+
+        assert self._to_child is not None
+        parts, names = Parts(), list(dict.fromkeys([*states, *facts]))
+        wire.send(self._to_child, {"hosts": len(names), "unread": unread})
+        for name in names:
+            state = parts.dump(states[name]) if name in states else None
+            wire.send(self._to_child, {"host": name, "state": state, "facts": facts.get(name)})
 
     def close(self) -> None:
         """End the child and remove its scratch directory."""
@@ -218,8 +237,8 @@ class Simulation:
     def _deadline(self) -> float:
         return time.monotonic() + self._time_limit
 
-    def _next(self, deadline: float) -> dict[str, Any]:
-        message = self._receive(deadline)
+    def _next(self, deadline: float, parts: Parts | None = None) -> dict[str, Any]:
+        message = self._receive(deadline, parts)
         if "error" in message:
             error = message["error"]
             kind = getattr(errors, error["kind"], AnsibleError)
@@ -231,7 +250,7 @@ class Simulation:
             raise raised
         return message
 
-    def _receive(self, deadline: float) -> dict[str, Any]:
+    def _receive(self, deadline: float, parts: Parts | None) -> dict[str, Any]:
         import json  # noqa: PLC0415
 
         assert self._from_child is not None
@@ -249,7 +268,7 @@ class Simulation:
             if size > _LONGEST:
                 raise _TooLong
         line, _, self._buffer = b"".join(chunks).partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        message: dict[str, Any] = json.loads(line, object_hook=parts)
         return message
 
     def _epitaph(self, error: Exception) -> str:

@@ -39,7 +39,7 @@ from aisafe.simulation.inventory import (
 )
 from aisafe.simulation.journal import Journal
 from aisafe.simulation.modules import Modules
-from aisafe.simulation.scene import Read, Scene
+from aisafe.simulation.scene import Read, Scene, Tell
 from aisafe.simulation.strategy import Course
 from aisafe.simulation.target import Passwords, addressed, resolve
 
@@ -180,8 +180,13 @@ class Engine:
             return []
         return [os.path.abspath(name) for name in self._playbooks if os.path.isfile(name)]
 
-    def forecast(self, *, states: Mapping[str, HostState], facts: Mapping[str, Any], read: Read) -> Forecast:
-        """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty."""
+    def forecast(
+        self, *, states: Mapping[str, HostState], facts: Mapping[str, Any], read: Read, tell: Tell
+    ) -> Forecast:
+        """Run the plays on predicted hosts. Whatever stops the engine makes the forecast incomplete, never empty.
+
+        What becomes of each host goes to ``tell``, one after the other, and is not kept here.
+        """
         scene = Scene(
             journal=self.journal, moment=self.moment, states=states, facts=facts, read=read,
             modules=Modules(actions=self._refusals.actions), local=self._local, salt=self._setup["salt"],
@@ -201,8 +206,9 @@ class Engine:
             complete = False
             text = "out of memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
             self.journal.note("stopped", f"the simulation failed: {text}", task=self.moment.ref)
+        for name, forecast in scene.forecasts():
+            tell(name, forecast)
         return Forecast(
-            hosts=scene.forecasts(),
             notes=self.journal.notes,
             files=self.journal.files,
             complete=complete,

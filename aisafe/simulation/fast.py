@@ -11,11 +11,7 @@ from typing import Any
 
 from ansible import constants
 from ansible._internal._templating import _engine, _jinja_bits
-from ansible.module_utils.common.sentinel import Sentinel
 from ansible.playbook import play_context as play_contexts
-from ansible.playbook.base import FieldAttributeBase
-from ansible.playbook.block import Block
-from ansible.playbook.task import Task
 from ansible.plugins.loader import PluginLoader
 from ansible.template import Templar
 from ansible.vars import manager as variable_managers
@@ -23,7 +19,7 @@ from jinja2 import nodes
 from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
 
-Patch = Callable[[Any, str, Any, str], None]
+from aisafe.simulation.pertask import Patch, constant, validated_once
 
 _ENVIRONMENT = _jinja_bits.AnsibleEnvironment
 _CONTEXT_VARIABLES = tuple(name for names in constants.MAGIC_VARIABLE_MAPPING.values() for name in names)
@@ -33,24 +29,11 @@ def install(patch: Patch) -> None:
     """``patch``: (owner, name, value, reason), from :mod:`aisafe.simulation.patches`."""
     _compiled_once(patch)
     _shared_environments(patch)
-    _validated_once(patch)
+    validated_once(patch)
     _play_contexts_once(patch)
     _facts_once(patch)
     _files_of_variables_once(patch)
     _plugins_found_once(patch)
-
-
-def constant(value: object) -> bool:
-    """Whether templating cannot change the value."""
-    if isinstance(value, str):
-        return "{{" not in value and "{%" not in value and "{#" not in value and not value.startswith("#jinja2")
-    if value is None or isinstance(value, (bool, int, float)):
-        return True
-    if isinstance(value, (list, tuple)):
-        return all(constant(item) for item in value)
-    if type(value) is dict:
-        return all(constant(key) and constant(item) for key, item in value.items())
-    return False
 
 
 def _compiled_once(patch: Patch) -> None:
@@ -122,45 +105,6 @@ def _shared_environments(patch: Patch) -> None:
 
     patch(_engine.TemplateEngine, "environment", property(environment), "every template engine makes its own")
     patch(Templar, "copy_with_new_env", copied, "a search path must not change the environment that others share")
-
-
-def _validated_once(patch: Patch) -> None:
-    """A keyword without a template has the same value every time the task runs."""
-    known: dict[tuple[str, str], tuple[Any, Any]] = {}
-    validate = FieldAttributeBase.post_validate
-
-    def validated(self: Any, templar: Any) -> None:
-        if isinstance(self, Block):  # an intermediate object: nothing but these is looked at
-            for name, attribute in self.fattributes.items():
-                if attribute.always_post_validate and getattr(self, name) is not None:
-                    _validate(self, name, templar)
-            self._finalized = True
-            return
-        if not isinstance(self, Task):
-            validate(self, templar)
-            return
-        for name, attribute in self.fattributes.items():
-            value = getattr(self, name)
-            if value is None and not attribute.required:
-                continue
-            before = known.get((self._uuid, name))
-            if before is not None and type(before[0]) is type(value) and before[0] == value:
-                if before[1] is not Sentinel:
-                    setattr(self, name, list(before[1]) if type(before[1]) is list else before[1])
-                continue
-            result = _validate(self, name, templar)
-            if constant(value) and not hasattr(self, f"_post_validate_{name}"):
-                known[(self._uuid, name)] = (value, result)
-        self._finalized = True
-
-    patch(FieldAttributeBase, "post_validate", validated, "more than 60 keywords of a task, nearly all constant")
-
-
-def _validate(item: Any, name: str, templar: Any) -> Any:
-    value = item.post_validate_attribute(name, templar=templar)
-    if value is not Sentinel:
-        setattr(item, name, value)
-    return value
 
 
 def _play_contexts_once(patch: Patch) -> None:

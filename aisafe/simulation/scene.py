@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from aisafe.simulation.modules import LOCAL, Modules
 from aisafe.simulation.moment import Moment
 
 Read = Callable[[str, Sequence[str]], Mapping[str, LiveFile]]
+Tell = Callable[[str, HostForecast], None]
 
 CONTROLLER = ""
 """In the place of a host's name: the controller itself, where nothing is guarded."""
@@ -122,10 +123,9 @@ class Scene:
             return Result(changed=None, opaque=reason)
         return self.host(target).opaque(call, reason)
 
-    def forecasts(self) -> dict[str, HostForecast]:
-        """Every host that was looked at or acted upon."""
-        names = sorted({*self.states, *self._hosts})
-        made = {name: self.host(name).forecast(self.journal.coverage(name)) for name in names}
-        return (
-            {name: replace(made[name], marks=tuple(self._marks.get(name, ()))) for name in names} if self.salt else made
-        )
+    def forecasts(self) -> Iterator[tuple[str, HostForecast]]:
+        """Every host that was looked at or acted upon; each is forgotten when the next one is asked for."""
+        for name in sorted({*self.states, *self._hosts}):
+            made = self.host(name).forecast(self.journal.coverage(name))
+            yield name, replace(made, marks=tuple(self._marks.get(name, ()))) if self.salt else made
+            del self._hosts[name]

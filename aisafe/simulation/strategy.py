@@ -14,6 +14,7 @@ from ansible.plugins.strategy import linear
 from aisafe.model import Unknown
 from aisafe.simulation import compat
 from aisafe.simulation.executor import Doubt, SimulatedExecutor, task_ref
+from aisafe.simulation.pertask import Copies
 from aisafe.simulation.scene import Scene
 
 RESCUE = "⟦the rescue of the block⟧"
@@ -107,6 +108,7 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
         self._step = False
         self.debugger_active = False
         self.course.strategy = self
+        self._copies = Copies()
         self._executor = type(
             "Executor", (SimulatedExecutor,), {"scene": self.course.scene, "doubt": self.course.doubt}
         )
@@ -131,8 +133,7 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
         if task.debugger not in (None, "never"):
             course.scene.journal.note("assumed", "nobody uses its debugger", task=task_ref(task, course.scene))
             task.debugger = "never"
-        copied = task.copy(exclude_parent=True, exclude_tasks=True)  # executor and post_validate change it
-        copied._parent = task._parent
+        copied = self._copies.of(task)  # executor and post_validate change it
         self._queued_task_cache[(host.name, task._uuid)] = {
             "host": host,
             "task": task,

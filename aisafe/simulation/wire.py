@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from aisafe.effects.api import LiveFile
-
+    from aisafe.model.codec import Parts
 
 HOST_TIME = 1.0
 """Seconds that each further host adds to the time limit of a forecast; 60 tasks take 0.2 of them."""
@@ -28,12 +28,12 @@ def send(pipe: BinaryIO, message: Mapping[str, Any]) -> None:
         raise Closed from None
 
 
-def receive(pipe: BinaryIO) -> dict[str, Any]:
+def receive(pipe: BinaryIO, parts: Parts | None = None) -> dict[str, Any]:
     """The next message; raises Closed at the end of the stream."""
     line = pipe.readline()
     if not line.endswith(b"\n"):
         raise Closed
-    message: dict[str, Any] = json.loads(line)
+    message: dict[str, Any] = json.loads(line, object_hook=parts)
     return message
 
 
@@ -41,6 +41,13 @@ def dump_file(file: LiveFile) -> dict[str, Any]:
     data = {name: getattr(file, name) for name in file.__dataclass_fields__}
     data["content"] = None if file.content is None else base64.b64encode(file.content).decode()
     return data
+
+
+def unseen(reason: str, host: str, paths: Sequence[str]) -> Mapping[str, LiveFile]:
+    """What is told of live files where none can be read."""
+    from aisafe.effects.api import LiveFile  # noqa: PLC0415  (see aisafe.simulation.client)
+
+    return {path: LiveFile(path=path, kind="unseen", reason=reason) for path in paths}
 
 
 def load_file(data: Mapping[str, Any]) -> LiveFile:

@@ -1,7 +1,8 @@
 """The child process: ansible's engine, with nothing behind it.
 
 ``python -P -m aisafe.simulation.worker IN OUT`` with the numbers of two pipes. It reads ``setup``, answers ``target``,
-reads states and facts, asks for live files with ``read``, and ends with ``forecast``; an error ends it with ``error``.
+reads states and facts, one ``host`` after the other, asks for live files with ``read``, tells what becomes of each ``host``,
+and ends with ``forecast``; an error ends it with ``error``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -19,6 +21,7 @@ from aisafe.simulation import wire
 
 if TYPE_CHECKING:
     from aisafe.effects.api import LiveFile
+    from aisafe.model import HostForecast, HostState
     from aisafe.simulation.engine import Engine
 
 
@@ -43,8 +46,7 @@ class Worker:
         except AisafeError as error:
             self._error(error)
             return
-        from aisafe.model.codec import dump, load  # noqa: PLC0415
-        from aisafe.model.host import HostState  # noqa: PLC0415
+        from aisafe.model.codec import dump  # noqa: PLC0415
         from aisafe.simulation import safety  # noqa: PLC0415
 
         wire.send(self._sink, {"target": dump(target), "loaded": engine.loaded()})
@@ -54,10 +56,30 @@ class Worker:
         gc.freeze()  # what is loaded by now stays to the end
         gc.enable()
         go = wire.receive(self._source)
-        safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"] + wire.HOST_TIME * len(go["states"]))
-        states = {name: load(HostState, data) for name, data in go["states"].items()}
-        forecast = engine.forecast(states=states, facts=go["facts"], read=self._read)
+        safety.limit(memory=setup["memory_limit"], seconds=setup["time_limit"] + wire.HOST_TIME * go["hosts"])
+        read = partial(wire.unseen, go["unread"]) if go["unread"] else self._read
+        states, facts = self._hosts(go["hosts"])
+        forecast = engine.forecast(states=states, facts=facts, read=read, tell=self._tell)
         wire.send(self._sink, {"forecast": dump(forecast)})
+
+    def _hosts(self, count: int) -> tuple[dict[str, HostState], dict[str, Any]]:
+        """Their states and facts, of which equal parts are one object."""
+        from aisafe.model.codec import Parts  # noqa: PLC0415
+        from aisafe.model.host import HostState  # noqa: PLC0415
+
+        parts, states, facts = Parts(), {}, {}
+        for _ in range(count):
+            of = wire.receive(self._source, parts)
+            if of["state"] is not None:
+                states[of["host"]] = parts.load(HostState, of["state"])
+            if of["facts"] is not None:
+                facts[of["host"]] = of["facts"]
+        return states, facts
+
+    def _tell(self, host: str, forecast: HostForecast) -> None:
+        from aisafe.model.codec import dump  # noqa: PLC0415
+
+        wire.send(self._sink, {"host": host, "of": dump(forecast)})
 
     def _load(self, setup: Mapping[str, Any]) -> Engine:
         from aisafe.simulation import safety  # noqa: PLC0415

@@ -3,6 +3,7 @@ from __future__ import annotations
 from aisafe.effects.api import Call, Result
 from aisafe.effects.predicted import HIDDEN, changed, claims_of
 from aisafe.model import BlindSpot, Coverage, Effect, Holder
+from tests.cases import unit
 from tests.effects.living import socket
 from tests.effects.scenes import TASK, predicted
 
@@ -50,6 +51,14 @@ def test_blind_spots_are_told_once() -> None:
     host.blind(spot)
     other = BlindSpot(kind="include", reason="y")
     assert host.forecast(Coverage(), [other, other]).blind_spots == (spot, other)
+
+
+def test_services_are_worked_out_anew_when_a_task_was_run() -> None:
+    host = predicted(units={"a.service": unit("a.service")})
+    assert [service.active for service in host.forecast(Coverage()).services] == [True]
+    host.record(CALL, Result(effects=host.units.stop(CALL, "a.service")))
+    assert [service.active for service in host.services()] == [False]
+    assert [service.active for service in host.forecast(Coverage()).services] == [False]
 
 
 def test_changed() -> None:

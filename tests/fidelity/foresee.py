@@ -20,12 +20,15 @@ def main(arguments: list[str]) -> int:
     """The exit code of `aisafe plan`; OUTPUT stays away when there was no forecast."""
     output, *rest = arguments
     told: dict[str, Any] = {}
+    hosts: dict[str, Any] = {}
     receive = Simulation._next
 
-    def remembering(simulation: Simulation, deadline: float) -> dict[str, Any]:
-        message = receive(simulation, deadline)
+    def remembering(simulation: Simulation, *given: Any) -> dict[str, Any]:
+        message = receive(simulation, *given)
+        if "host" in message:
+            hosts[message["host"]] = message["of"]
         if "forecast" in message:
-            told.update(message)
+            told.update({**message, "forecast": {**message["forecast"], "hosts": hosts}})
         return message
 
     Simulation.worker = "tests.fidelity.worker"

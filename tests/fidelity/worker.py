@@ -17,23 +17,20 @@ from aisafe.simulation.scene import Scene
 LONGEST = 20_000
 """Bytes of a content that is handed on whole, to be shown where it differs."""
 
-_scenes: list[Scene] = []
+_contents: dict[str, Any] = {}
 _forecasts, _send = Scene.forecasts, wire.send
 
 
 def _remembering(scene: Scene) -> Any:
-    _scenes.append(scene)
-    return _forecasts(scene)
+    for name, forecast in _forecasts(scene):
+        _contents.update((host, _files(there)) for host, there in scene._hosts.items())
+        yield name, forecast
 
 
 def _telling(pipe: BinaryIO, message: Mapping[str, Any]) -> None:
     if "forecast" in message:
-        message = {**message, "contents": {name: _files(host) for scene in _scenes for name, host in _hosts(scene)}}
+        message = {**message, "contents": _contents}
     _send(pipe, message)
-
-
-def _hosts(scene: Scene) -> Any:
-    return scene._hosts.items()
 
 
 def _files(host: Any) -> dict[str, Any]:

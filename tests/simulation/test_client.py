@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from aisafe.errors import AisafeError, AnsibleError, UsageError
+from aisafe.model import HostState
 from aisafe.simulation.client import Simulation
 from tests.simulation.conftest import Site
 
@@ -126,6 +128,17 @@ def test_closing_leaves_nothing(site: Site) -> None:
         scratch, process = simulation._scratch.name, simulation._process
     assert process.poll() is not None
     assert not site.path.joinpath(scratch).exists()
+
+
+def test_nothing_is_asked_where_no_live_file_can_be_read(site: Site) -> None:
+    site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: [{file: {path: /srv/a, state: touch}}]}\n")
+    with Simulation(argv=["-i", "h1,h2,", "site.yml"], cwd=site.path, environ=site.environ()) as simulation:
+        states = {name: HostState(host=name, taken_at=datetime.now(UTC)) for name in simulation.target().connections}
+        forecast = simulation.forecast(states=states, facts={}, read=lambda *_: pytest.fail("asked"), unread="not now")
+    assert forecast.complete
+    assert set(forecast.hosts) == {"h1", "h2"}
+    for host in forecast.hosts.values():
+        assert "/srv/a could not be read: not now" in [spot.reason for spot in host.blind_spots]
 
 
 def test_with_the_real_models(site: Site) -> None:
