@@ -6,7 +6,6 @@ import getpass
 import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -69,7 +68,7 @@ def _catch(work: Callable[[], int]) -> int:
         return int(work())
     except AisafeError as error:
         if debug:
-            traceback.print_exc()
+            _traceback()
         _show(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
@@ -79,7 +78,7 @@ def _catch(work: Callable[[], int]) -> int:
         return int(ExitCode.ERROR)
     except Exception as error:  # a bug; the hosts' own switch takes care of whatever was armed
         if debug:
-            traceback.print_exc()
+            _traceback()
         _show(
             AisafeError(
                 f"aisafe itself failed: {type(error).__name__}: {error}",
@@ -88,6 +87,12 @@ def _catch(work: Callable[[], int]) -> int:
             )
         )
         return int(ExitCode.ERROR)
+
+
+def _traceback() -> None:
+    import traceback  # noqa: PLC0415
+
+    traceback.print_exc()
 
 
 def _show(error: AisafeError) -> None:

@@ -22,6 +22,8 @@ from aisafe.model.host import BlindKind
 SCHEMA = "aisafe-state/1"
 NOTHING = "none"
 """The value of ``--aisafe-state`` with which no host is asked and none was recorded."""
+_SMALL = 500_000
+"""Characters of a file with so few hosts that it does not pay to look for what they have in common."""
 _KINDS: tuple[BlindKind, ...] = ("host", "listener", "unit", "container", "package", "user", "facts", "space")
 _SAVE = "aisafe state save -i INVENTORY PATTERN -o FILE"
 
@@ -74,8 +76,8 @@ def recorded(where: str) -> RecordedStates:
         return RecordedStates()
     path = Path(where)
     try:
-        parts = Parts()
-        data = json.loads(path.read_text(encoding="utf-8"), object_hook=parts)
+        parts, text = Parts(), path.read_text(encoding="utf-8")
+        data = json.loads(text, object_hook=parts if len(text) > _SMALL else None)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise ValueError(f"it does not begin with schema {SCHEMA}")
         states = {name: parts.load(HostState, state) for name, state in data["states"].items()}

@@ -7,7 +7,6 @@ import getpass
 import hashlib
 import json
 import os
-import platform
 import secrets
 import shutil
 import socket
@@ -16,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -29,6 +27,7 @@ from aisafe.masking import Line, masked_command_line
 from aisafe.model import Forecast, HostState, Outcome, Verdict
 from aisafe.model.codec import load
 from aisafe.recordtext import pieces
+from aisafe.versions import installed_version
 
 T = TypeVar("T")
 
@@ -209,8 +208,8 @@ def inputs(argv: Sequence[str], line: Line, settings: Settings, *, cwd: Path, no
         "controller": socket.gethostname(),
         "pid": os.getpid(),
         "versions": {
-            "aisafe": __version__, "python": platform.python_version(), "ansible-core": _version("ansible-core"),
-            "ansible-lint": _version("ansible-lint"),
+            "aisafe": __version__, "python": sys.version.split()[0], "ansible-core": _ansible_core(),
+            "ansible-lint": "" if settings.lint == "off" else installed_version("ansible-lint"),
         },
         "python": sys.executable,
         "playbooks": {name: sha256(cwd / name) for name in line.playbooks},
@@ -316,8 +315,8 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
+def _ansible_core() -> str:
+    """The version of ours, which judges."""
+    from ansible.release import __version__ as version  # noqa: PLC0415  importlib.metadata costs more
+
+    return str(version)

@@ -48,7 +48,7 @@ class View:
     def stage(self, text: str) -> None:
         """A new stage began. On a terminal one moving line; else one line a stage, so that logs and time-outs see life."""
         if not self._console.is_terminal:
-            self._console.print(Text(f"aisafe: {text}", style="dim"), soft_wrap=True)
+            print(f"aisafe: {text}", file=sys.stderr, flush=True)
         elif self._status is None:
             self._status = self._console.status(f"[dim]aisafe: {text}", spinner="dots")
             self._status.start()

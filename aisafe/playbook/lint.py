@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +25,7 @@ from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
 from aisafe.playbook.confined import UNABLE, launcher
 from aisafe.playbook.lint_answers import LOADED, answering, keep, told
+from aisafe.versions import installed_version
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
 NOT_PASSED_ON = (
@@ -248,7 +248,7 @@ def content_key(files: Iterable[str], *, cwd: Path, environ: Mapping[str, str], 
     """A hash over all that the result depends on, '' when there are too many files."""
     digest = hashlib.sha256()
     facts = [str(cwd), str(program), str(program.stat().st_mtime_ns)]
-    facts += [_version("ansible-lint"), _version("ansible-core")]
+    facts += [installed_version("ansible-lint"), installed_version("ansible-core")]
     facts += [f"{name}={value}" for name, value in sorted(environ.items()) if name.startswith(("ANSIBLE_", "PATH"))]
     digest.update("\0".join([*facts, *files]).encode())
     looked_at = _looked_at([cwd / name for name in files], cwd)
@@ -262,13 +262,6 @@ def content_key(files: Iterable[str], *, cwd: Path, environ: Mapping[str, str], 
         digest.update(f"\0{path}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _looked_at(playbooks: Sequence[Path], cwd: Path) -> list[Path]:

@@ -17,10 +17,10 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 
 from aisafe.playbook.configuration import setting
+from aisafe.versions import installed_version
 
 KEPT = 24 * 3600
 """Seconds that an answer is used again."""
@@ -128,7 +128,9 @@ def _key(environ: Mapping[str, str], *, cwd: Path, programs: Iterable[str]) -> s
              "collections", ".ansible/collections"]  # fmt: skip
     collections = [cwd / Path(root.replace("~", str(home), 1)) / "ansible_collections" for root in roots if root]
     facts = [str(cwd), *(f"{name}={value}" for name, value in sorted(environ.items()) if _matters(name))]
-    facts += [f"{name} {metadata.version(name)}" for name in ("ansible-core", "ansible-lint") if _installed(name)]
+    facts += [
+        f"{name} {installed_version(name)}" for name in ("ansible-core", "ansible-lint") if installed_version(name)
+    ]
     facts += [_stamp(Path(program).resolve()) for program in programs]
     facts += [_stamp(path) for path in configs]
     facts += [_stamp(path) for root in collections for path in (root, *sorted(root.glob("*")))]
@@ -137,13 +139,6 @@ def _key(environ: Mapping[str, str], *, cwd: Path, programs: Iterable[str]) -> s
 
 def _matters(name: str) -> bool:
     return name.startswith(("ANSIBLE_", "PYTHON", "LC_")) or name in ("PATH", "HOME", "USER", "LANG", "VIRTUAL_ENV")
-
-
-def _installed(name: str) -> bool:
-    try:
-        return bool(metadata.version(name))
-    except metadata.PackageNotFoundError:
-        return False
 
 
 def _stamp(path: Path) -> str:

@@ -184,7 +184,7 @@ class Simulation:
             self._tell(states, facts, unread)
             parts, hosts = Parts(), {}
             while True:
-                message = self._next(deadline, parts)
+                message = self._next(deadline, parts if len(states) > 1 else None)
                 if "host" in message:
                     hosts[message["host"]] = parts.load(HostForecast, message["of"])
                     continue

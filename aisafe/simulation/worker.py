@@ -69,7 +69,7 @@ class Worker:
 
         parts, states, facts = Parts(), {}, {}
         for _ in range(count):
-            of = wire.receive(self._source, parts)
+            of = wire.receive(self._source, parts if count > 1 else None)
             if of["state"] is not None:
                 states[of["host"]] = parts.load(HostState, of["state"])
             if of["facts"] is not None:
