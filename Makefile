@@ -14,7 +14,7 @@ NEWEST_STAMP := $(NEWEST)/.installed
 NO_NEWEST := SKIPPED: the tests with the newest ansible-core, for want of Python 3.12 or newer (NEWEST_PYTHON=/path/to/python3.13)
 NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effects/test_copying.py tests/playbook/test_facts_payload.py
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands fidelity molecule format clean
+.PHONY: help demo test check fast newest hosts bench scenarios commands runner fidelity molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -23,6 +23,7 @@ help:
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts (a part of them is in make test)"
+	@echo "make runner   ansible-runner: also time-outs, and the pipeline of AWX with process isolation in an image of its own"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
 	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"
@@ -78,6 +79,9 @@ bench: $(STAMP)
 
 commands: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_COMMANDS=1 $(BIN)/pytest -q -n 2 tests/hosts/test_same_command.py
+
+runner: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_RUNNER=1 $(BIN)/pytest -q -n 2 tests/hosts/test_runner.py
 
 fidelity: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity

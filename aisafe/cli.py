@@ -8,14 +8,13 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from aisafe import __version__
-from aisafe.config import OPTIONS, Report, Settings, settings
+from aisafe.config import OPTIONS, Settings, settings
 from aisafe.errors import AisafeError, ExitCode, UsageError
 from aisafe.playbook.commandline import CommandLine, parse
 from aisafe.playbook.program import find_ansible_playbook, run_as_is
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from aisafe.keeping import Keeping
     from aisafe.pipeline import Judged
     from aisafe.playbook.lint import LintJob
-    from aisafe.playbook.passwords import Passwords
     from aisafe.recorded import RecordedStates
-    from aisafe.simulation.client import Simulation
 
 INTERRUPTED = 99  # as ansible-playbook's own (ansible.cli: "User interrupted execution")
 
@@ -107,8 +104,16 @@ def read_command_line(argv: Sequence[str]) -> tuple[CommandLine, Settings]:
     for name, values in line.ours.items():
         if name != "help" and names[name].takes_value and "" in values:
             raise UsageError(f"--aisafe-{name} needs a value.", fix=f"Write {names[name]}.")
-    chosen = settings(Path.cwd(), os.environ, {f"aisafe-{k}": v for k, v in line.ours.items() if k != "help"})
-    return line, chosen
+    given = {f"aisafe-{k}": v for k, v in line.ours.items() if k != "help"}
+    return line, settings(Path.cwd(), os.environ, given, extra=_extra(line))
+
+
+def _extra(line: CommandLine) -> dict[str, tuple[str, ...]]:
+    if not any("aisafe_" in text or text.startswith("@") for text in line.values("-e", "--extra-vars")):
+        return {}
+    from aisafe.playbook.extravars import extra_settings  # noqa: PLC0415  yaml takes 20 ms
+
+    return extra_settings(line, Path.cwd(), known=[option for option in OPTIONS if option.key])
 
 
 def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = None, quiet: bool = False) -> int:
@@ -124,6 +129,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = No
     program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
     if (line.only_asks or not line.playbooks) and not plan_only:
         return run_as_is(program, line.arguments, os.environ)
+    plan_only = plan_only or chosen.plan_only
     if not line.playbooks:
         raise UsageError("There is no playbook on the command line.", fix="Write: aisafe plan -i INVENTORY PLAYBOOK")
     from aisafe.playbook.passwords import ask_all  # noqa: PLC0415  what only asks stays fast
@@ -147,19 +153,23 @@ def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = No
             salt=keeping.salt if keeping else "",
         ) as simulation,
     ):  # their processes begin while we import the rest; the lint first, which takes longest
-        return _run(
-            argv,
-            line,
-            chosen,
-            program,
-            passwords,
-            simulation,
-            lint,
-            keeping,
-            known,
-            plan_only=plan_only,
-            judged=judged,
-            quiet=quiet,
+        from aisafe.running import Start, run  # noqa: PLC0415
+
+        return run(
+            Start(
+                argv=argv,
+                line=line,
+                settings=chosen,
+                program=program,
+                passwords=passwords,
+                simulation=simulation,
+                lint=lint,
+                keeping=keeping,
+                recorded=known,
+                plan_only=plan_only,
+                judged=judged,
+                quiet=quiet,
+            )
         )
 
 
@@ -228,71 +238,6 @@ def _lint(line: CommandLine, chosen: Settings, program: Path) -> LintJob:
         required=chosen.lint == "on",
         loads_too=True,
     )
-
-
-def _run(
-    argv: Sequence[str],
-    line: CommandLine,
-    chosen: Settings,
-    program: Path,
-    passwords: Passwords,
-    simulation: Simulation,
-    lint: LintJob,
-    keeping: Keeping | None,
-    known: RecordedStates | None,
-    *,
-    plan_only: bool,
-    judged: Judged | None,
-    quiet: bool,
-) -> int:
-    from aisafe import pipeline  # noqa: PLC0415
-    from aisafe.judge import check_rules  # noqa: PLC0415
-    from aisafe.runs import RunStore  # noqa: PLC0415
-    from aisafe.site import RealSite  # noqa: PLC0415
-    from aisafe.view import View  # noqa: PLC0415
-
-    view = View(
-        verbosity=line.verbosity, format=chosen.format, plan_only=plan_only, quiet=quiet, playbooks=line.playbooks,
-        reports=(*chosen.reports, *_expected(os.environ, chosen.reports)),
-    )  # fmt: skip
-    check_rules(chosen)
-    store = RunStore(chosen.state_dir / "runs")
-    with (
-        store.open(argv=argv, line=line, settings=chosen, plan_only=plan_only) as log,
-        RealSite(
-            line,
-            settings=chosen,
-            passwords=passwords,
-            program=program,
-            simulation=simulation,
-            lint=lint,
-            recorded=known,
-            salt=keeping.salt if keeping else "",
-            environ=os.environ,
-            say=view.step,
-        ) as site,
-    ):
-        view.run = log.id
-        try:
-            judged = partial(keeping.judged, site.reads) if keeping else judged
-            outcome = pipeline.run(pipeline.Ask(settings=chosen, plan_only=plan_only, judged=judged), site, log, view)
-        finally:
-            view.rest()  # an error's message comes after it, on a terminal that is whole again
-        log.close(outcome)
-        view.outcome(outcome)
-        view.write_reports(outcome)
-    return outcome.exit_code
-
-
-def _expected(environ: Mapping[str, str], given: Sequence[Report]) -> Iterator[Report]:
-    """What GitHub Actions shows by itself: annotations, and a summary of the job (GITHUB_STEP_SUMMARY)."""
-    formats = {report.format for report in given}
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return
-    if "github" not in formats:
-        yield Report(format="github")
-    if "markdown" not in formats and environ.get("GITHUB_STEP_SUMMARY"):
-        yield Report(format="markdown", path=Path(environ["GITHUB_STEP_SUMMARY"]), append=True)
 
 
 def _ask(text: str) -> str:

@@ -101,6 +101,9 @@ class RunStore:
                 target = directory / "prompt"
                 shutil.copyfile(settings.prompt, target)
                 target.chmod(0o600)
+            elif settings.prompt_text:
+                (directory / "prompt").touch(mode=0o600)
+                (directory / "prompt").write_text(settings.prompt_text + "\n", encoding="utf-8")
         except OSError as error:
             raise AisafeError(
                 f"The run can't be recorded in {directory}: {error.strerror or error}.",
@@ -220,7 +223,8 @@ def inputs(argv: Sequence[str], line: Line, settings: Settings, *, cwd: Path, no
         "allow_untested_ansible": settings.allow_untested_ansible,
         "deadline": settings.deadline,
         "settle": settings.settle,
-        "prompt": {"path": str(settings.prompt), "sha256": sha256(settings.prompt)} if settings.prompt else None,
+        "prompt": {"path": str(settings.prompt), "sha256": sha256(settings.prompt)} if settings.prompt
+        else "in the record" if settings.prompt_text else None,
         "model": settings.model,
     }  # fmt: skip
 

@@ -47,7 +47,7 @@ def test_everything_in_it_is_valid_once_it_is_uncommented(here: Path) -> None:
     assert chosen.accept[0].rule == "service-twice"
     assert len(chosen.checks) == 3
     assert chosen.forks == 10
-    single = {"prompt", "plan", "state"}  # of one run, not of a directory
+    single = {"prompt", "plan", "plan_only", "state"}  # of one run, not of a directory
     for option in OPTIONS:
         if option.key and option.key not in single:
             assert re.search(rf"^{option.key}:", text, re.MULTILINE), f"{option.key} is not in it"
