@@ -70,7 +70,7 @@ CHANGING = re.compile(r"^(uuid|.*_uuid|created|start|end|duration|pid|delta|runn
 class Job:
     """A job's end: what ansible-runner said of it, and its events in order."""
 
-    rc: int
+    rc: int | None
     status: str
     stats: dict[str, Any]
     events: list[dict[str, Any]]
@@ -98,7 +98,7 @@ def plain(value: Any) -> Any:
         }  # fmt: skip
     if isinstance(value, list):
         return [plain(item) for item in value]
-    return re.sub(r"\d[\d.:-]{5,}\d", "N", value) if isinstance(value, str) else value
+    return re.sub(r"\d[\d.:-]{5,}\d|(?<=/job)\d+", "N", value) if isinstance(value, str) else value
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def piped(place: Workplace, directory: Path, **given: Any) -> Job:
 
 
 def confirmed(done: Job, host: Host) -> None:
-    assert (done.rc, done.status) == (0, "successful"), done.said
+    assert done.status == "successful", done.said  # of a processed stream there is no return code
     assert done.artifacts["aisafe"]["verdict"] == "clean"
     assert done.own[-1]["event_data"]["changed"] == {host.name: 1}
     assert "confirmed" in done.said
