@@ -113,6 +113,8 @@ def show(
     for name in ("started_at", "user", "controller", "cwd", "model", "prompt", "accepted", "versions"):
         if given.get(name):
             out.print(Text(clean(f"  {name.replace('_', ' ')}: {_words(given[name])}")))
+    if applied := record.stage("applies"):
+        out.print(Text(clean(f"  applied with: ansible-core {applied['core'] or '?'}, {applied['program']}")))
     out.print(Text(clean(f"  command: {' '.join(given.get('argv', ()))}")))
     if verbose:
         for event in record.events:

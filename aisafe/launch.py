@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
@@ -59,12 +60,14 @@ def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = No
     if not line.playbooks:
         raise UsageError("There is no playbook on the command line.", fix="Write: aisafe plan -i INVENTORY PLAYBOOK")
     from aisafe.playbook.passwords import ask_all  # noqa: PLC0415  what only asks stays fast
+    from aisafe.playbook.release import Asked  # noqa: PLC0415
     from aisafe.simulation.client import Simulation  # noqa: PLC0415
 
     keeping = _keeping(chosen, output)
     known = _recorded(chosen, plan_only=plan_only)
     passwords = ask_all(line, os.environ, Path.cwd(), _ask)
     with (
+        contextlib.closing(Asked(program, os.environ)) as applies,
         _lint(line, chosen, program) as lint,
         Simulation(
             argv=line.arguments,
@@ -90,6 +93,7 @@ def playbook(argv: Sequence[str], *, plan_only: bool, judged: Judged | None = No
                 passwords=passwords,
                 simulation=simulation,
                 lint=lint,
+                applies=applies,
                 keeping=keeping,
                 recorded=known,
                 plan_only=plan_only,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from aisafe import pipeline
@@ -17,6 +18,7 @@ from aisafe.model import Forecast, HostState, Verdict
 from aisafe.playbook.commandline import CommandLine
 from aisafe.playbook.lint import LintJob
 from aisafe.playbook.passwords import Passwords
+from aisafe.playbook.release import Asked, difference
 from aisafe.recorded import RecordedStates
 from aisafe.runs import RunStore
 from aisafe.simulation.client import Simulation
@@ -35,6 +37,7 @@ class Start:
     passwords: Passwords
     simulation: Simulation
     lint: LintJob
+    applies: Asked
     keeping: Keeping | None = None
     recorded: RecordedStates | None = None
     plan_only: bool = False
@@ -70,6 +73,9 @@ def run(start: Start) -> int:
             view.run = log.id
 
             def judged(states: Mapping[str, HostState], forecast: Forecast, verdict: Verdict, exit_code: int) -> None:
+                if (applies := start.applies.result()) is not None:
+                    log.keep("applies", asdict(applies))
+                    view.note(difference(applies, version("ansible-core")))
                 artifacts.judged(states, forecast, verdict, exit_code)
                 if start.keeping:
                     start.keeping.judged(site.reads, states, forecast, verdict, exit_code)

@@ -114,6 +114,11 @@ class View:
         else:
             self._print(self._seen)
 
+    def note(self, text: str) -> None:
+        """One line, where there is something to say."""
+        if text:
+            self._console.print(Text(f"aisafe: {clean(text)}", style="dim"), soft_wrap=True)
+
     def proof(self, verdict: Verdict) -> None:
         self._proof = verdict
 
