@@ -14,7 +14,7 @@ NEWEST_STAMP := $(NEWEST)/.installed
 NO_NEWEST := SKIPPED: the tests with the newest ansible-core, for want of Python 3.12 or newer (NEWEST_PYTHON=/path/to/python3.13)
 NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effects/test_copying.py tests/playbook/test_facts_payload.py
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands fidelity molecule format clean
+.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging fidelity molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -23,6 +23,9 @@ help:
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts (a part of them is in make test)"
+	@echo "make runner   ansible-runner: also time-outs, and the pipeline of AWX with process isolation in an image of its own"
+	@echo "make packaging  wheel, sdist, pip, pipx and pre-commit in fresh environments (needs a package index)"
+	@echo "make molecule the four Molecule scenarios of this repository, and the template of aisafe init molecule"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
 	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"
@@ -48,10 +51,10 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 -m "not hosts"
+	$(BIN)/pytest -q -n 2 -m "not hosts and not packaging"
 
 fast: $(STAMP)
-	$(BIN)/pytest -q -n 2 -m "not hosts"
+	$(BIN)/pytest -q -n 2 -m "not hosts and not packaging"
 
 newest:
 ifeq ($(NEWEST_PYTHON),)
@@ -79,6 +82,15 @@ bench: $(STAMP)
 
 commands: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_COMMANDS=1 $(BIN)/pytest -q -n 2 tests/hosts/test_same_command.py
+
+runner: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_RUNNER=1 $(BIN)/pytest -q -n 2 tests/hosts/test_runner.py
+
+packaging: $(STAMP)
+	$(BIN)/pytest -q -n 2 tests/packaging
+
+molecule: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_MOLECULE=1 $(BIN)/pytest -q tests/hosts/test_molecule.py
 
 fidelity: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity

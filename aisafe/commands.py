@@ -18,6 +18,8 @@ from rich.text import Text
 from aisafe import __version__
 from aisafe.commands_init import init
 from aisafe.commands_rules import explain, rules
+from aisafe.commands_static import static
+from aisafe.completion import completion
 from aisafe.config import Settings, settings
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
@@ -36,6 +38,7 @@ app = typer.Typer(
     help="Know what an Ansible run will do, refuse what would break, undo what failed.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,  # aisafe completion knows aisafe-playbook's options, too, and starts no Python
 )
 
 Run = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or 'last'.")]
@@ -79,6 +82,8 @@ def fix() -> None:
 app.command()(rules)
 app.command()(explain)
 app.command()(init)
+app.command()(static)
+app.command()(completion)
 
 
 @app.command()
@@ -108,6 +113,8 @@ def show(
     for name in ("started_at", "user", "controller", "cwd", "model", "prompt", "accepted", "versions"):
         if given.get(name):
             out.print(Text(clean(f"  {name.replace('_', ' ')}: {_words(given[name])}")))
+    if applied := record.stage("applies"):
+        out.print(Text(clean(f"  applied with: ansible-core {applied['core'] or '?'}, {applied['program']}")))
     out.print(Text(clean(f"  command: {' '.join(given.get('argv', ()))}")))
     if verbose:
         for event in record.events:

@@ -11,6 +11,7 @@ from dataclasses import field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import platformdirs
@@ -72,7 +73,10 @@ class Report:
 
 @frozen
 class Settings:
-    """Every setting of one run. ``source``: the file they came from. Seconds where a number has no other unit."""
+    """Every setting of one run. ``source``: the file they came from. Seconds where a number has no other unit.
+
+    ``prompt_text``: the prompt itself, where an extra variable has it.
+    """
 
     source: Path | None = None
     rules: Mapping[str, Level] = field(default_factory=dict)
@@ -92,6 +96,8 @@ class Settings:
     ansible_playbook: Path | None = None
     state_dir: Path = field(default_factory=lambda: platformdirs.user_state_path("aisafe"))
     prompt: Path | None = None
+    prompt_text: str = ""
+    plan_only: bool = False
     plan: Path | None = None
     state: str = "live"
     model: str = ""
@@ -166,6 +172,8 @@ OPTIONS: tuple[Option, ...] = (
     _option("model", "NAME@VERSION", "text", "none", "", "The model that wrote the play, kept in the record.",
             flag="model"),
     _option("plan", "FILE", "path", "none", "", "Go on only if nothing has moved since this plan was made.", flag="plan"),
+    _option("plan_only", "", "flag", "off", "", "Judge and stop: for jobs that always call ansible-playbook (AWX).",
+            flag="plan-only"),
     _option("state", "live|none|FILE", "text", "live", "",
             "What the hosts are: asked, unknown, or as recorded (aisafe state save); others than live only to plan.",
             flag="state"),
@@ -190,9 +198,16 @@ OPTIONS: tuple[Option, ...] = (
 
 
 def settings(
-    cwd: Path, environ: Mapping[str, str], options: Mapping[str, Sequence[str]], *, today: date | None = None
+    cwd: Path,
+    environ: Mapping[str, str],
+    options: Mapping[str, Sequence[str]],
+    *,
+    today: date | None = None,
+    extra: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Settings:
     """Settings for a run started in ``cwd`` with the given ``--aisafe-…`` options (name without dashes -> values).
+
+    ``extra``: the same among ansible's extra variables; options go before them, and they before the environment.
 
     Raises UsageError, with file and line where there is one, for anything that is not a valid setting.
     """
@@ -204,25 +219,30 @@ def settings(
     path = _given_file(cwd, where) if where else find_file(cwd)
     values: dict[str, Any] = _read_file(path) if path else {}
     file_accepts = values.get("accept", [])
-    accepts: list[str] = []
+    accepts: list[tuple[str, str]] = []
     for option in OPTIONS:
         if not option.key:
             continue
         texts, source = list(options.get(option.name, ())) if option.name else [], f"--{option.name}"
+        if not texts and option.name in extra:
+            texts, source = list(extra[option.name]), option.name.replace("-", "_")
+            if option.key == "prompt":
+                values["prompt_text"] = texts[-1]
+                continue
         if not texts and option.env and environ.get(option.env):
             source = option.env
             texts = environ[option.env].split(",") if option.repeated else [environ[option.env]]
         if not texts:
             continue
         if option.key == "accept":
-            accepts = [text.strip() for text in texts]
+            accepts = [(text.strip(), source) for text in texts]
             continue
         value = _value(option, texts, source)
         if not option.allows(value):
             _validate({option.key: value}, source)
         values[option.key] = _from(cwd, value) if option.metavar in ("FILE", "PATH", "DIRECTORY") else value
     values["accept"] = (
-        *map(_accept, accepts),
+        *(_accept(text, source) for text, source in accepts),
         *_file_accepts(file_accepts, path, today or datetime.now(UTC).date()),
     )
     return _settings(values, path, cwd)
@@ -269,7 +289,7 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
 
 _PLAIN = (
     "rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "kubernetes_version", "model",
-    "debug", "allow_untested_ansible",
+    "plan_only", "prompt_text", "debug", "allow_untested_ansible",
 )  # fmt: skip
 
 
@@ -308,11 +328,12 @@ def _check(data: Mapping[str, Any]) -> Check:
     )  # fmt: skip
 
 
-def _accept(text: str) -> Accept:
+def _accept(text: str, source: str) -> Accept:
     rule, _, host = text.partition("@")
     if not rule:
-        raise UsageError(f"--aisafe-accept={text} names no rule.", fix="Give RULE or RULE@HOST.")
-    return Accept(rule=rule, host=host or None, reason="command line")
+        raise UsageError(f"{source}={text} names no rule.", fix="Give RULE or RULE@HOST.")
+    reason = "command line" if source.startswith("-") else f"{'environment' if source.isupper() else 'extra variable'}"
+    return Accept(rule=rule, host=host or None, reason=reason)
 
 
 def _file_accepts(items: Any, path: Path | None, today: date) -> Iterator[Accept]:

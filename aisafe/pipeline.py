@@ -106,6 +106,7 @@ def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
     target = site.target()
     log.keep("target", _without_secrets(target))
     if not target.connections and not ask.plan_only:
+        view.rest()
         return _unguarded(site, log)
     view.stage(f"asking {_count(target.connections, 'host')}")
     before = log.keep("before", site.collect())

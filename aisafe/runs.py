@@ -27,7 +27,7 @@ from aisafe.masking import Line, masked_command_line
 from aisafe.model import Forecast, HostState, Outcome, Verdict
 from aisafe.model.codec import load
 from aisafe.recordtext import pieces
-from aisafe.versions import installed_version
+from aisafe.versions import ansible_core, installed_version
 
 T = TypeVar("T")
 
@@ -102,6 +102,9 @@ class RunStore:
                 target = directory / "prompt"
                 shutil.copyfile(settings.prompt, target)
                 target.chmod(0o600)
+            elif settings.prompt_text:
+                (directory / "prompt").touch(mode=0o600)
+                (directory / "prompt").write_text(settings.prompt_text + "\n", encoding="utf-8")
         except OSError as error:
             raise AisafeError(
                 f"The run can't be recorded in {directory}: {error.strerror or error}.",
@@ -208,7 +211,7 @@ def inputs(argv: Sequence[str], line: Line, settings: Settings, *, cwd: Path, no
         "controller": socket.gethostname(),
         "pid": os.getpid(),
         "versions": {
-            "aisafe": __version__, "python": sys.version.split()[0], "ansible-core": _ansible_core(),
+            "aisafe": __version__, "python": sys.version.split()[0], "ansible-core": ansible_core(),
             "ansible-lint": "" if settings.lint == "off" else installed_version("ansible-lint"),
         },
         "python": sys.executable,
@@ -221,7 +224,8 @@ def inputs(argv: Sequence[str], line: Line, settings: Settings, *, cwd: Path, no
         "allow_untested_ansible": settings.allow_untested_ansible,
         "deadline": settings.deadline,
         "settle": settings.settle,
-        "prompt": {"path": str(settings.prompt), "sha256": sha256(settings.prompt)} if settings.prompt else None,
+        "prompt": {"path": str(settings.prompt), "sha256": sha256(settings.prompt)} if settings.prompt
+        else "in the record" if settings.prompt_text else None,
         "model": settings.model,
     }  # fmt: skip
 
@@ -313,10 +317,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a uid without an account
         return str(os.getuid())
-
-
-def _ansible_core() -> str:
-    """The version of ours, which judges."""
-    from ansible.release import __version__ as version  # noqa: PLC0415  importlib.metadata costs more
-
-    return str(version)

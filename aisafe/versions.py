@@ -11,3 +11,10 @@ def installed_version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def ansible_core() -> str:
+    """The version of the one that judges."""
+    from ansible.release import __version__ as version  # noqa: PLC0415  importlib.metadata costs more
+
+    return str(version)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ from rich.text import Text
 from aisafe.config import Report
 from aisafe.errors import AisafeError
 from aisafe.model import Forecast, HostState, Outcome, Verdict
+from aisafe.playbook.runner import within_runner
 from aisafe.reports import View as RunView
 from aisafe.reports import find_report
 from aisafe.reports.terminal import clean, render, terminal_report
@@ -21,10 +25,17 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 
+LIFE = 30.0
+"""Seconds of silence in a log after which a stage says that it still goes on: time-outs of AWX and CI count silence."""
+
+
 def console(*, stderr: bool = True) -> Console:
-    """Standard error or output; 100 columns where it is no terminal."""
-    plain = not (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=100 if plain else None, highlight=False, soft_wrap=False, emoji=False)
+    """Standard error or output; 100 columns where it is no terminal, or one that only ansible-runner reads."""
+    plain = not (sys.stderr if stderr else sys.stdout).isatty() or within_runner(os.environ)
+    return Console(
+        stderr=stderr, width=100 if plain else None, highlight=False, soft_wrap=False, emoji=False,
+        force_terminal=False if plain else None,
+    )  # fmt: skip
 
 
 class View:
@@ -38,6 +49,7 @@ class View:
         self._format, self._plan_only = format, plan_only
         self._playbooks, self._quiet = playbooks, quiet
         self._status: Status | None = None
+        self._life: threading.Timer | None = None
         self._seen: RunView | None = None
         self._proof: Verdict | None = None
         self.run = ""
@@ -49,11 +61,28 @@ class View:
         """A new stage began. On a terminal one moving line; else one line a stage, so that logs and time-outs see life."""
         if not self._console.is_terminal:
             print(f"aisafe: {text}", file=sys.stderr, flush=True)
+            self._live(text, time.monotonic())
         elif self._status is None:
             self._status = self._console.status(f"[dim]aisafe: {text}", spinner="dots")
             self._status.start()
         else:
             self._status.update(f"[dim]aisafe: {text}")
+
+    def _live(self, text: str, since: float) -> None:
+        """Say so once more whenever nothing else was said for a while."""
+
+        def still() -> None:
+            if self._life is None:
+                return
+            passed = int(time.monotonic() - since)
+            self._console.print(Text(f"aisafe: {text} (for {passed} s so far)", style="dim"), soft_wrap=True)
+            self._live(text, since)
+
+        if self._life is not None:
+            self._life.cancel()
+        self._life = threading.Timer(LIFE, still)
+        self._life.daemon = True
+        self._life.start()
 
     def step(self, text: str) -> None:
         """A step within a stage, on one host."""
@@ -61,6 +90,9 @@ class View:
 
     def rest(self) -> None:
         """Stop moving: something else is going to write to the terminal."""
+        if self._life is not None:
+            self._life.cancel()
+            self._life = None
         if self._status is not None:
             self._status.stop()
             self._status = None
@@ -82,6 +114,11 @@ class View:
             sys.stdout.write(find_report(self._format)(self._seen))
         else:
             self._print(self._seen)
+
+    def note(self, text: str) -> None:
+        """One line, where there is something to say."""
+        if text:
+            self._console.print(Text(f"aisafe: {clean(text)}", style="dim"), soft_wrap=True)
 
     def proof(self, verdict: Verdict) -> None:
         self._proof = verdict

@@ -10,8 +10,10 @@ import pytest
 import typer.testing
 
 from aisafe.commands import app
+from aisafe.commands_init import PATH_LINE, converge
 from aisafe.config import OPTIONS, settings
-from aisafe.errors import AisafeError
+from aisafe.errors import AisafeError, UsageError
+from aisafe.playbook.program import _is_shim
 from aisafe.rules import RULES
 
 
@@ -47,7 +49,7 @@ def test_everything_in_it_is_valid_once_it_is_uncommented(here: Path) -> None:
     assert chosen.accept[0].rule == "service-twice"
     assert len(chosen.checks) == 3
     assert chosen.forks == 10
-    single = {"prompt", "plan", "state"}  # of one run, not of a directory
+    single = {"prompt", "plan", "plan_only", "state"}  # of one run, not of a directory
     for option in OPTIONS:
         if option.key and option.key not in single:
             assert re.search(rf"^{option.key}:", text, re.MULTILINE), f"{option.key} is not in it"
@@ -68,3 +70,34 @@ def test_one_above_counts_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (here / "below").mkdir()
     monkeypatch.chdir(here / "below")
     assert isinstance(init("--force").exception, AisafeError)
+
+
+def test_a_molecule_scenario_is_written_whole(here: Path) -> None:
+    (here / "site.yml").write_text("[]\n", encoding="utf-8")
+    assert init("molecule", "--scenario", "box").exit_code == 0
+    files = {path.name for path in (here / "molecule" / "box").iterdir()}
+    assert files == {"molecule.yml", "create.yml", "converge.yml", "verify.yml", "destroy.yml"}
+    assert "../../site.yml" in (here / "molecule/box/converge.yml").read_text(encoding="utf-8")
+    assert PATH_LINE in (here / "molecule/box/molecule.yml").read_text(encoding="utf-8")
+    shim = here / "molecule" / "shim" / "ansible-playbook"
+    assert shim.stat().st_mode & 0o777 == 0o755
+    assert _is_shim(shim)
+
+
+def test_a_scenario_that_is_there_gets_the_shim_alone(here: Path) -> None:
+    (here / "molecule" / "default").mkdir(parents=True)
+    told = init("molecule")
+    assert PATH_LINE in told.stdout
+    assert list((here / "molecule" / "default").iterdir()) == []
+    assert (here / "molecule" / "shim" / "ansible-playbook").is_file()
+
+
+def test_the_converge_play_is_the_role_where_there_is_one(here: Path) -> None:
+    assert "your own tasks" in converge(here)
+    (here / "tasks").mkdir()
+    (here / "tasks" / "main.yml").write_text("[]\n", encoding="utf-8")
+    assert "MOLECULE_PROJECT_DIRECTORY" in converge(here)
+
+
+def test_nothing_else_can_be_written(here: Path) -> None:
+    assert isinstance(init("terraform").exception, UsageError)

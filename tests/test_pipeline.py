@@ -83,6 +83,7 @@ class Site:
     check: bool = False
     hosts: tuple[str, ...] = ("web1",)
     did: list[str] = field(default_factory=list)
+    view: View | None = None
 
     def target(self):
         return Target(connections={host: Connection(host=host) for host in self.hosts}, check=self.check)
@@ -101,6 +102,7 @@ class Site:
         return Guard(self)
 
     def apply(self, *, shells, results, stop):
+        assert self.view is None or not self.view.moving, "ansible has the terminal now"
         self.did.append("apply")
         return Applied(exit_code=self.code, started_at=NOW, ended_at=NOW)
 
@@ -122,15 +124,17 @@ class Log:
 
 class View:
     def __init__(self):
-        self.seen = []
+        self.seen, self.moving = [], False
 
     def stage(self, text):
         self.seen.append(text)
+        self.moving = True
 
     def rest(self):
-        pass
+        self.moving = False
 
     def plan(self, states, forecast, verdict, exit_code):
+        self.moving = False
         self.seen.append(("plan", verdict.word, exit_code))
 
     def proof(self, verdict):
@@ -139,7 +143,8 @@ class View:
 
 def go(site, tmp_path, *, plan_only=False, settle=0):
     log = Log(Path(tmp_path))
-    outcome = run(Ask(settings=Settings(settle=settle), plan_only=plan_only), site, log, View())
+    site.view = View()
+    outcome = run(Ask(settings=Settings(settle=settle), plan_only=plan_only), site, log, site.view)
     return outcome, site.did, log
 
 

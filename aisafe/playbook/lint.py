@@ -25,6 +25,7 @@ from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
 from aisafe.playbook.confined import UNABLE, launcher
 from aisafe.playbook.lint_answers import LOADED, answering, keep, told
+from aisafe.playbook.program import beside
 from aisafe.versions import installed_version
 
 ARGUMENTS = ("-f", "json", "--offline", "-q", "--nocolor")
@@ -103,7 +104,7 @@ def start_lint(
     kept = cache / f"{key}.json" if key else None
     if kept is not None and (known := _recall(kept)) is not None:
         return LintJob(known)
-    loads_too = loads_too and Path(ansible_playbook).parent.resolve() == Path(sys.executable).parent.resolve()
+    loads_too = loads_too and beside(Path(ansible_playbook))
     try:
         env = answering(env, cwd=cwd, cache=cache / "answers")
         return LintJob(

@@ -39,6 +39,11 @@ def find_ansible_playbook(environ: Mapping[str, str], configured: str = "") -> P
     )
 
 
+def beside(program: Path) -> bool:
+    """Whether it is the one of our own environment, under whatever name it is reached (pipx links it elsewhere)."""
+    return program.resolve().parent == Path(sys.executable).parent.resolve()
+
+
 def _is_shim(path: Path) -> bool:
     if path.resolve().name == "aisafe-playbook":
         return True

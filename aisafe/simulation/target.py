@@ -138,6 +138,9 @@ def _walk(item: Any) -> Iterator[Any]:
             yield from _walk(part)
 
 
+_EXTRA_ARGS = ("ssh_args", "ssh_extra_args", "docker_extra_args", "podman_extra_args")
+
+
 def _connection(
     host: Any, play: Any, becomes: bool, *, variables: Any, loader: Any, passwords: Passwords
 ) -> Connection:
@@ -176,15 +179,13 @@ def _connection(
     return Connection(
         host=host.name,
         connection=kind,
-        address=_text(value("ansible_host") or value("ansible_ssh_host")) or host.name,
+        address=_text(options.get("remote_addr") or value("ansible_host") or value("ansible_ssh_host")) or host.name,
         port=_number(options.get("port") or value("ansible_port")),
         user=_text(options.get("remote_user") or value("ansible_user") or keywords["remote_user"]),
         private_key_file=os.path.expanduser(plain_text(key)) if key else None,
         password=_text(options.get("password") or value("ansible_password")) or passwords.connection,
         common_args=_text(options.get("ssh_common_args")) or "",
-        extra_args=" ".join(
-            text for text in (_text(options.get("ssh_args")), _text(options.get("ssh_extra_args"))) if text
-        ),
+        extra_args=" ".join(text for name in _EXTRA_ARGS if (text := _text(options.get(name)))),
         host_key_checking=_true(options.get("host_key_checking", True)),
         timeout=_number(options.get("timeout")) or int(constants.DEFAULT_TIMEOUT),
         python=plain_text(interpreter) if str(interpreter or "").startswith("/") else None,

@@ -7,6 +7,7 @@ from aisafe.model import Connection
 from aisafe.transport.session import Session
 
 SSH = ("ssh", "smart", "paramiko", "paramiko_ssh", "libssh")
+CONTAINERS = ("docker", "docker_api", "podman")
 
 
 class UnsupportedConnection(HostError):
@@ -23,11 +24,15 @@ def open_session(connection: Connection) -> Session:
         from aisafe.transport.local import open_local  # noqa: PLC0415
 
         return open_local(connection)
+    if kind in CONTAINERS:
+        from aisafe.transport.container import open_container  # noqa: PLC0415
+
+        return open_container(connection, kind)
     if kind in SSH:
         from aisafe.transport.ssh import open_ssh  # noqa: PLC0415
 
         return open_ssh(connection)
     raise UnsupportedConnection(
         connection.host, f"{connection.host}: connection {connection.connection!r} is not supported yet: the host is "
-        "neither looked at nor guarded.", fix="Reach it by ssh, or leave it out of this run (--limit).",
+        "neither looked at nor guarded.", fix="Reach it by ssh, docker or podman, or leave it out of this run (--limit).",
     )  # fmt: skip

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aisafe.cli import playbook
+from aisafe.launch import playbook
 from aisafe.simulation.client import Simulation
 
 

@@ -78,7 +78,7 @@ def test_broken_proxy_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         open_session(_connection(22))
 
 
-@pytest.mark.parametrize("kind", ["community.docker.docker", "winrm", "podman"])
+@pytest.mark.parametrize("kind", ["winrm", "ansible.netcommon.network_cli", "kubectl"])
 def test_other_connections(kind: str) -> None:
     with pytest.raises(UnsupportedConnection, match="is not supported yet: the host is neither looked at nor guarded"):
         open_session(Connection(host="web1", connection=kind))
