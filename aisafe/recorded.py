@@ -80,7 +80,7 @@ def recorded(where: str) -> RecordedStates:
         data = json.loads(text, object_hook=parts if len(text) > _SMALL else None)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise ValueError(f"it does not begin with schema {SCHEMA}")
-        states = {name: parts.load(HostState, state) for name, state in data["states"].items()}
+        states = parts.load(dict[str, HostState], data["states"])
         return RecordedStates(source=path.name, states=states, facts=dict(data["facts"]))
     except OSError as error:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from aisafe.effects import identity, sockets
@@ -16,14 +16,13 @@ from aisafe.effects.services import (
     restarts,
     started_by_units,
 )
-from aisafe.effects.unitstore import UnitStore
 from aisafe.formats import dockerrun
 from aisafe.formats.dockerfile import ImageRecipe
 from aisafe.formats.dockerrun import ContainerOrder
 from aisafe.formats.listenflags import Listening
 from aisafe.formats.ports import published_sockets
 from aisafe.frozen import frozen
-from aisafe.model import Action, Certainty, Container, Effect, Holder, HostState, Image, Mount, Service, TaskRef
+from aisafe.model import Action, Certainty, Container, Effect, Holder, HostState, Image, Mount, Service, TaskRef, Unit
 
 NOTHING = Listening()
 NEW = "(new)"
@@ -289,9 +288,11 @@ class ContainerStore:
             ),
         )  # fmt: skip
 
-    def services(self, units: UnitStore) -> tuple[Service, ...]:
-        """Every container that runs, would start at boot, or was touched; but those that a unit runs belong to it."""
-        known = {name: units.get(name).unit for name in units.names() if name.endswith((".service", ".socket"))}
+    def services(self, known: Mapping[str, Unit]) -> tuple[Service, ...]:
+        """Every container that runs, would start at boot, or was touched; but those that a unit runs belong to it.
+
+        ``known``: the services and sockets of the host.
+        """
         boot, owned = engine_at_boot(known, self.program), started_by_units(known.values(), self._live.values())
         found = []
         for name in dict.fromkeys((*self._live, *self._now)):

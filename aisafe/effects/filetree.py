@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 from aisafe.effects.api import Call, LiveFile, ReadLive
@@ -12,6 +13,8 @@ from aisafe.frozen import frozen
 from aisafe.model import Action, BlindSpot, Certainty, Effect, TaskRef, Unknown
 
 FileKind = Literal["file", "directory", "link", "other", "absent", "unseen"]
+_KEPT = 50_000
+"""Paths of which it is remembered what is the same on every host."""
 LINKS_FOLLOWED = 40  # as the kernel does before ELOOP, path_resolution(7)
 
 
@@ -101,7 +104,7 @@ class FileTree:
                 break
             found = self._get(self._place(posixpath.join(posixpath.dirname(found.path), found.target)))
         if found.kind == "unseen":
-            self._note(BlindSpot(kind="file", reason=f"{path} could not be read: {found.reason}", blocks=False))
+            self._note(_not_read(path, found.reason))
         if found.kind == "absent" and (why := self._unseen(found)):
             found = replace(found, certainty="possible", reason=why)
         return found if found.path == path or follow else replace(found, path=path)
@@ -331,7 +334,7 @@ class FileTree:
 
         Links of the live host are followed by the host itself.
         """
-        path = posixpath.normpath("/" + path.lstrip("/"))
+        path = _normal(path)
         for _ in range(LINKS_FOLLOWED):
             above = path.rpartition("/")[0]
             while above:
@@ -358,8 +361,25 @@ def _lineage(path: str) -> Iterator[str]:
         path = posixpath.dirname(path)
 
 
+@lru_cache(maxsize=_KEPT)
+def _normal(path: str) -> str:
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+@lru_cache(maxsize=_KEPT)
+def _not_read(path: str, reason: str) -> BlindSpot:
+    return BlindSpot(kind="file", reason=f"{path} could not be read: {reason}", blocks=False)
+
+
+@lru_cache(maxsize=_KEPT)
+def _unseen(path: str, reason: str) -> PredictedFile:
+    return PredictedFile(path=path, kind="unseen", reason=reason)
+
+
 def _from_live(path: str, live: LiveFile) -> PredictedFile:
-    seen = live.kind not in ("absent", "unseen")
+    if live.kind == "unseen":
+        return _unseen(path, live.reason)
+    seen = live.kind != "absent"
     return PredictedFile(
         path=path, kind=live.kind, content=live.content, mode=live.mode if seen else None,
         owner=live.owner if seen else None, group=live.group if seen else None, size=live.size if seen else None,

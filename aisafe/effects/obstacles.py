@@ -62,9 +62,7 @@ def touches(path: str, place: str) -> bool:
 
 
 def server(host: PredictedHost, login: Login, *, boot: bool) -> Iterator[Obstacle]:
-    servers = [
-        service for service in host.services() if service.holder.kind == "unit" and service.holder.name in SSH_UNITS
-    ]
+    servers = host.services_of(SSH_UNITS)
     up = [service for service in servers if (service.at_boot if boot else service.active)]
     last = next((service.task for service in reversed(servers) if service.task), None)
     if not up:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -210,8 +210,19 @@ class PredictedHost:
         """Every unit and container that is active, at boot, or touched by the run, as it is now."""
         if self._settled is not None:
             return self._settled
-        containers = (*self.containers.services(self.units), *self.podman.services(self.units))
+        known = {
+            name: self.units.get(name).unit for name in self.units.names() if name.endswith((".service", ".socket"))
+        }
+        containers = (*self.containers.services(known), *self.podman.services(known))
         return (*unit_services(self.units, self.state, beside=containers), *containers)
+
+    def services_of(self, units: Sequence[str]) -> tuple[Service, ...]:
+        """Those of :meth:`services` that belong to ``units``; on a host as it is live, the others are not worked out."""
+        if not self._effects and self._settled is None:
+            return unit_services(self.units, self.state, only=units)
+        return tuple(
+            service for service in self.services() if service.holder.kind == "unit" and service.holder.name in units
+        )
 
     def _keep(self, effect: Effect) -> Effect:
         self._effects.append(effect)

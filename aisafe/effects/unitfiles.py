@@ -39,6 +39,17 @@ class Definition:
     bad: str = ""
 
 
+def _as_it_is(unit: Unit) -> Definition:
+    """One for all hosts that share the unit; it has the unit, so that the id stays that one's."""
+    known = _AS_IT_IS.get(id(unit))
+    if known is None:
+        known = _AS_IT_IS[id(unit)] = Definition(unit=unit)
+    return known
+
+
+_AS_IT_IS: dict[int, Definition] = {}
+
+
 @frozen
 class Changes:
     """What the run changed. ``definitions``: the first name below a unit directory, and the file, in their order;
@@ -57,7 +68,8 @@ class UnitFiles:
         self._brought: dict[str, str] = {}
         self._off: set[str] = set()
         self._gone: set[str] = set()
-        self._cache: dict[str, tuple[int, Definition]] = {}
+        self._cache: dict[str, Definition] = {}
+        self._cached = 0  # the stamp of the files for which it holds
         self._quadlets = Quadlets(state, files)
         self._changes: tuple[int, Changes] = (0, Changes())
 
@@ -96,11 +108,14 @@ class UnitFiles:
     def on_disk(self, name: str) -> Definition:
         """The definition as the next daemon-reload would load it."""
         stamp = self._files.stamp
-        cached = self._cache.get(name)
-        if cached is not None and cached[0] == stamp:
-            return cached[1]
-        found = self._on_disk(name)
-        self._cache[name] = (self._files.stamp, found)
+        if self._cached != stamp:
+            self._cached = stamp
+            self._cache.clear()
+        found = self._cache.get(name)
+        if found is None:
+            found = self._on_disk(name)
+            if self._files.stamp == stamp:
+                self._cache[name] = found
         return found
 
     def _on_disk(self, name: str) -> Definition:
@@ -112,7 +127,7 @@ class UnitFiles:
         if name in self._gone and not touched:
             return Definition(unit=Unit(name=name, load_state="not-found"), found=False)
         if live is not None and not touched and not live.need_daemon_reload:
-            return Definition(unit=live)
+            return _as_it_is(live)
         if name in self._brought and not touched:
             return self._from_package(name)
         if name in self._brought and live is None and self._fragment(name) is None:

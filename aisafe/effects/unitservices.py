@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aisafe.effects.services import SERVING, live_unit, unit_service
@@ -11,17 +11,19 @@ from aisafe.formats.listenflags import UNREAD
 from aisafe.model import HostState, Service
 
 
-def unit_services(units: UnitStore, state: HostState, *, beside: Iterable[Service] = ()) -> tuple[Service, ...]:
+def unit_services(
+    units: UnitStore, state: HostState, *, beside: Iterable[Service] = (), only: Sequence[str] | None = None
+) -> tuple[Service, ...]:
     """Units that are active, at boot, or touched by the run. ``beside``: the other services, for what is worth a look.
 
     A unit that runs and was given another configuration without a restart appears twice: as it runs, and as it would
     after the next boot (not active, at boot). Configuration files of untouched, stopped units are read only when their
-    program or their sockets matter to the run.
+    program or their sockets matter to the run. ``only``: of these units, where nothing matters to the run yet.
     """
     touched: list[Service] = []
     others: list[Service] = []
     for name in units.names():
-        if not name.endswith(SERVING):
+        if not name.endswith(SERVING) or (only is not None and name not in only):
             continue
         there = units.get(name)
         if there.touched is not None or units.reconfigured(name):

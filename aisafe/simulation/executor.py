@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ansible import constants
@@ -317,6 +318,10 @@ _SETS = frozenset({"set_fact", "include_vars", "add_host", "group_by"})
 def task_ref(task: Any, scene: Scene) -> TaskRef:
     name = task.get_name()
     path, _, line = str(task.get_path()).rpartition(":")
-    return TaskRef(
-        name=plain_text(name), path=scene.journal.display_path(path), line=int(line) if line.isdigit() else 1
-    )
+    return _ref(plain_text(name), scene.journal.display_path(path), int(line) if line.isdigit() else 1)
+
+
+@lru_cache(maxsize=10_000)
+def _ref(name: str, path: str, line: int) -> TaskRef:
+    """One for all hosts."""
+    return TaskRef(name=name, path=path, line=line)

@@ -6,7 +6,8 @@ the start). Compiling Jinja and validating the keywords of a task are most of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 from ansible import constants
@@ -14,6 +15,8 @@ from ansible._internal._templating import _engine, _jinja_bits
 from ansible.playbook import play_context as play_contexts
 from ansible.plugins.loader import PluginLoader
 from ansible.template import Templar
+from ansible.utils import vars as utils_vars
+from ansible.vars import clean as cleaning
 from ansible.vars import manager as variable_managers
 from jinja2 import nodes
 from jinja2.environment import TemplateExpression
@@ -33,6 +36,7 @@ def install(patch: Patch) -> None:
     _play_contexts_once(patch)
     _facts_once(patch)
     _files_of_variables_once(patch)
+    _combined_plainly(patch)
     _plugins_found_once(patch)
 
 
@@ -116,13 +120,13 @@ def _play_contexts_once(patch: Patch) -> None:
 
     def overridden(self: Any, task: Any, variables: Any, templar: Any) -> Any:
         values = [getattr(task, name, None) for name in play_contexts.TASK_ATTRIBUTE_OVERRIDES]
-        values += [variables.get(name) for name in _CONTEXT_VARIABLES]
-        if task.delegate_to is not None or not all(constant(value) for value in values):
+        given = {name: variables[name] for name in _CONTEXT_VARIABLES if name in variables}
+        values += given.values()
+        if task.delegate_to is not None or not all(map(constant, values)):
             return override(self, task=task, variables=variables, templar=templar)
-        present = tuple(name in variables for name in _CONTEXT_VARIABLES)
         wanted = (
-            variables.get("inventory_hostname"), task.check_mode, task.diff, present,
-            tuple((type(value), repr(value)) for value in values),
+            variables.get("inventory_hostname"), task.check_mode, task.diff, tuple(given), tuple(map(type, values)),
+            repr(values),
         )  # fmt: skip
         if wanted not in known:
             known[wanted] = override(self, task=task, variables=variables, templar=templar)
@@ -144,16 +148,32 @@ def _facts_once(patch: Patch) -> None:
     What is handed out has a top level of its own. Deeper parts are shared: templates work on copies of containers.
     """
 
+    copies: list[_Copies] = []
+    deepcopy = cleaning.module_response_deepcopy
+
+    def copied(value: Any) -> Any:
+        return copies[-1].of(value) if copies else deepcopy(value)
+
+    patch(cleaning, "module_response_deepcopy", copied, "hosts have many facts in common")
+
     def kept(function: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-        known: dict[int, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
+        known: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+        own = _Copies()
+
+        def made(facts: Any) -> dict[str, Any]:
+            copies.append(own)
+            try:
+                return function(facts)
+            finally:
+                copies.pop()
 
         def once(facts: Any) -> dict[str, Any]:
             if not facts:
                 return function(facts)
             before = known.get(id(facts))
-            if before is None or not _same(before[1], facts):
-                before = known[id(facts)] = (facts, dict(facts), function(facts))
-            return {key: dict(value) if key == "ansible_facts" else value for key, value in before[2].items()}
+            if before is None or not _same(before[0], facts):
+                before = known[id(facts)] = (dict(facts), made(facts))
+            return {key: dict(value) if key == "ansible_facts" else value for key, value in before[1].items()}
 
         return once
 
@@ -162,9 +182,34 @@ def _facts_once(patch: Patch) -> None:
         patch(variable_managers, name, function, "it copies all facts of the host for every task")
 
 
-def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    """Whether the very same values stand under the same names."""
-    return len(before) == len(facts) and all(facts.get(key) is value for key, value in before.items())
+class _Copies:
+    """Deep copies of facts, one of each value that hosts share; the outermost level is its host's own."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}  # with what has the id, so that it stays that one's
+
+    def of(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return self._part(value)
+        made = value.copy()
+        for key, item in made.items():
+            made[key] = self._part(item)
+        return made
+
+    def _part(self, value: Any) -> Any:
+        if not isinstance(value, (dict, list)):
+            return value
+        if id(value) not in self._known:
+            self._known[id(value)] = (value, _deepcopy(value))
+        return self._known[id(value)][1]
+
+
+_deepcopy = cleaning.module_response_deepcopy
+
+
+def _same(before: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Whether the very same values stand under the same names, in the same order."""
+    return len(before) == len(facts) and all(map(is_, before, facts)) and all(map(is_, before.values(), facts.values()))
 
 
 def _files_of_variables_once(patch: Patch) -> None:
@@ -185,6 +230,17 @@ def _files_of_variables_once(patch: Patch) -> None:
     for name in ("get_vars_from_path", "get_vars_from_inventory_sources"):
         function = kept(getattr(variable_managers, name))
         patch(variable_managers, name, function, "it lists directories for every task and host")
+
+
+def _combined_plainly(patch: Patch) -> None:
+    """Every combination of variables asks two abstract base classes whether dictionaries are mappings."""
+    validate = utils_vars._validate_mutable_mappings
+
+    def validated(one: Any, other: Any) -> None:
+        if not (isinstance(one, dict) and isinstance(other, dict)):
+            validate(one, other)
+
+    patch(utils_vars, "_validate_mutable_mappings", validated, "it takes longer than to combine them")
 
 
 def _plugins_found_once(patch: Patch) -> None:

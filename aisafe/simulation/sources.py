@@ -44,6 +44,10 @@ _BRINGS: Mapping[str, tuple[str, str, bool]] = {
 _MANIFESTS = ("kubernetes.core.k8s", "community.kubernetes.k8s", "community.general.k8s", "community.okd.k8s")
 
 
+_found: dict[tuple[str, ...], str] = {}
+"""Search path, directory and name -> the file: nothing that a simulation does moves one."""
+
+
 class MissingSource(Exception):
     """The source is not on the controller. ``name``: as the task has it."""
 
@@ -128,15 +132,19 @@ def _manifests(
 
 
 def _find(task: Any, directory: str, name: str) -> str:
+    places = task.get_search_path()
+    wanted = (*places, directory, name)
+    if wanted in _found:
+        return _found[wanted]
     try:
-        found = task._loader.path_dwim_relative_stack(task.get_search_path(), directory, name)
+        found = task._loader.path_dwim_relative_stack(places, directory, name)
     except AnsibleFileNotFound:
         raise MissingSource(name) from None
     except EngineError:
         raise MissingSource(name) from None
     if not found or not os.path.exists(found):
         raise MissingSource(name)
-    return str(found)
+    return _found.setdefault(wanted, str(found))
 
 
 def _file(task: Any, path: str, name: str, read: Callable[[str], None]) -> SourceFile:

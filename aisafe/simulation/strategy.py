@@ -34,7 +34,7 @@ class Course:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.strategy: Any = None
-        self.reached: set[tuple[str, str]] = set()
+        self.reached: dict[str, set[str]] = {}  # task -> hosts
         self._failing: dict[tuple[str, str], str] = {}
         self._notified: dict[str, dict[str, list[str] | None]] = {}
         self._firing: dict[str, dict[str, list[str] | None]] = {}
@@ -140,7 +140,7 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
             "task_vars": task_vars,
             "play_context": play_context,
         }
-        course.reached.add((host.name, task._uuid))
+        course.reached.setdefault(task._uuid, set()).add(host.name)
         if course.rescue_reason(task, host.name) == "":
             self._results.append(compat.skipped_result(host, copied))
             self._pending_results += 1
@@ -204,9 +204,10 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
         return result
 
     def _count_unreached(self, host: str, task: Any) -> None:
-        if task.run_once and any(uuid == task._uuid for _, uuid in self.course.reached):
+        reached = self.course.reached.get(task._uuid, set())
+        if task.run_once and reached:
             return
-        if (host, task._uuid) not in self.course.reached:
+        if host not in reached:
             self.course.scene.journal.count(host, task._uuid, "not_reached")
 
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from aisafe.effects.api import Call, Result
+from aisafe.effects.api import Call, LiveFile, Result
 from aisafe.effects.predicted import HIDDEN, changed, claims_of
-from aisafe.model import BlindSpot, Coverage, Effect, Holder
+from aisafe.model import BlindSpot, Coverage, Effect, Holder, User
 from tests.cases import unit
 from tests.effects.living import socket
 from tests.effects.scenes import TASK, predicted
@@ -59,6 +59,30 @@ def test_services_are_worked_out_anew_when_a_task_was_run() -> None:
     host.record(CALL, Result(effects=host.units.stop(CALL, "a.service")))
     assert [service.active for service in host.services()] == [False]
     assert [service.active for service in host.forecast(Coverage()).services] == [False]
+
+
+def test_hosts_that_share_what_was_seen_change_apart() -> None:
+    """The units are the same objects, and what is unseen on both is one object."""
+    units = {"a.service": unit("a.service", fragment_path="/etc/systemd/system/a.service")}
+    unseen = {"/etc/x": LiveFile(path="/etc/x", kind="unseen", reason="no right")}
+    changing, other = predicted(unseen, units=units), predicted(unseen, units=units)
+    assert changing.file("/etc/x") is other.file("/etc/x")
+    assert changing.units.get("a.service").unit is other.units.get("a.service").unit
+    text = b"[Service]\nExecStart=/bin/b\n"
+    for path, content in (("/etc/x", b"mine"), ("/etc/systemd/system/a.service", text)):
+        changing.record(CALL, Result(effects=changing.put(CALL, path, content=content)))
+    changing.units.daemon_reload(CALL)
+    changing.record(CALL, Result(effects=changing.units.stop(CALL, "a.service")))
+    changing.packages["mine"] = "1"
+    changing.users["mine"] = User(name="mine", uid=1, gid=1)
+    assert changing.file("/etc/x").content == b"mine"
+    assert changing.units.get("a.service").unit.commands == (("/bin/b",),)
+    assert other.file("/etc/x").kind == "unseen"
+    assert other.units.get("a.service").unit == units["a.service"]
+    assert not other.packages.keys() & {"mine"}
+    assert not other.users.keys() & {"mine"}
+    (before,) = other.forecast(Coverage()).services
+    assert (before.active, before.by_run) == (True, False)
 
 
 def test_changed() -> None:
