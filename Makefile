@@ -14,7 +14,11 @@ NEWEST_STAMP := $(NEWEST)/.installed
 NO_NEWEST := SKIPPED: the tests with the newest ansible-core, for want of Python 3.12 or newer (NEWEST_PYTHON=/path/to/python3.13)
 NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effects/test_copying.py tests/playbook/test_facts_payload.py
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging fidelity molecule format clean
+# The oldest ansible-core that applies in the tests, while ours judges: execution environments have it.
+OLDER := $(VENV)-older
+OLDER_STAMP := $(OLDER)/.installed
+
+.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging older fidelity molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -24,6 +28,7 @@ help:
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts (a part of them is in make test)"
 	@echo "make runner   ansible-runner: also time-outs, and the pipeline of AWX with process isolation in an image of its own"
+	@echo "make older    ansible-core 2.16 applies and ours judges: a run undone, one confirmed, and the command lines"
 	@echo "make packaging  wheel, sdist, pip, pipx and pre-commit in fresh environments (needs a package index)"
 	@echo "make molecule the four Molecule scenarios of this repository, and the template of aisafe init molecule"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
@@ -42,6 +47,11 @@ $(NEWEST_STAMP): pyproject.toml
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --upgrade --group newest
 	@touch $(NEWEST_STAMP)
+
+$(OLDER_STAMP):
+	$(PYTHON) -m venv $(OLDER)
+	$(OLDER)/bin/python -m pip install --quiet --disable-pip-version-check "ansible-core==2.16.*"
+	@touch $(OLDER_STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -92,6 +102,10 @@ packaging: $(STAMP)
 molecule: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_MOLECULE=1 $(BIN)/pytest -q tests/hosts/test_molecule.py
 
+older: $(STAMP) $(OLDER_STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_TEST_ANSIBLE="$(CURDIR)/$(OLDER)/bin" AISAFE_ALL_COMMANDS=1 \
+		$(BIN)/pytest -q -n 2 tests/hosts/test_two_ansibles.py tests/hosts/test_same_command.py
+
 fidelity: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity
 
@@ -101,4 +115,4 @@ format: $(STAMP)
 
 clean:
 	-python3 -m tests.testbed down
-	rm -rf $(VENV) $(NEWEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDER) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from aisafe.config import FILE_NAMES, OPTIONS, Option, find_file
+from aisafe.config import find_file
 from aisafe.errors import AisafeError, UsageError
+from aisafe.options import FILE_NAMES, OPTIONS, Option
 from aisafe.rules import RULES
 
 _SAMPLES = {

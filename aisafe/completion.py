@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from aisafe.config import OPTIONS, Option
 from aisafe.errors import UsageError
+from aisafe.options import OPTIONS, Option
 from aisafe.playbook.commandline import FLAGS, TAKES_VALUE
 from aisafe.rules import RULES
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aisafe import __version__
-from aisafe.config import OPTIONS, Settings, settings
+from aisafe.config import Settings, settings
 from aisafe.errors import ExitCode, UsageError
+from aisafe.options import OPTIONS
 from aisafe.playbook.commandline import CommandLine, parse
 from aisafe.playbook.program import find_ansible_playbook, run_as_is
 

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import typer
 
-from aisafe.config import OPTIONS, Option
+from aisafe.options import OPTIONS, Option
 from aisafe.rules import RULES
 
 ROOT = Path(__file__).parent.parent

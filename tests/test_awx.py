@@ -205,7 +205,7 @@ def test_the_definition_of_the_execution_environment_is_accepted(tmp_path):
 
 
 def test_the_survey_asks_for_options_that_there_are():
-    from aisafe.config import OPTIONS
+    from aisafe.options import OPTIONS
 
     (play,) = yaml.safe_load((ROOT / "playbooks" / "awx.yml").read_text(encoding="utf-8"))
     known = {option.name.replace("-", "_") for option in OPTIONS if option.name}

@@ -11,8 +11,9 @@ import typer.testing
 
 from aisafe.commands import app
 from aisafe.commands_init import PATH_LINE, converge
-from aisafe.config import OPTIONS, settings
+from aisafe.config import settings
 from aisafe.errors import AisafeError, UsageError
+from aisafe.options import OPTIONS
 from aisafe.playbook.program import _is_shim
 from aisafe.rules import RULES
 

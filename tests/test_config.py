@@ -8,9 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from aisafe.config import OPTIONS, Accept, Check, Report, Settings, find_file, settings
+from aisafe.config import Accept, Check, Report, Settings, find_file, settings
 from aisafe.configfile import schema
 from aisafe.errors import UsageError
+from aisafe.options import OPTIONS
 
 TODAY = date(2026, 3, 1)
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from aisafe.config import OPTIONS
+from aisafe.options import OPTIONS
 from aisafe.rules import RULES
 from tests.documents import DOCUMENTS, ROOT
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.config import OPTIONS
 from aisafe.errors import ExitCode
+from aisafe.options import OPTIONS
 from aisafe.rules import RULES
 
 README = Path(__file__).parent.parent / "README.md"

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from aisafe.config import Option
+from aisafe.options import Option
 from aisafe.playbook.commandline import CommandLine
 
 PREFIX = "aisafe_"

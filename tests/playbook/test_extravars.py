@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.config import OPTIONS, settings
+from aisafe.config import settings
 from aisafe.errors import UsageError
+from aisafe.options import OPTIONS
 from aisafe.playbook.commandline import parse
 from aisafe.playbook.extravars import extra_settings
 
