@@ -14,7 +14,7 @@ NEWEST_STAMP := $(NEWEST)/.installed
 NO_NEWEST := SKIPPED: the tests with the newest ansible-core, for want of Python 3.12 or newer (NEWEST_PYTHON=/path/to/python3.13)
 NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effects/test_copying.py tests/playbook/test_facts_payload.py
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands fidelity molecule format clean
+.PHONY: help demo test check fast newest hosts bench scenarios commands fidelity undo molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -25,6 +25,7 @@ help:
 	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts (a part of them is in make test)"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
 	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
+	@echo "make undo     what is rolled back is as it was: a table of cases, each compared by an outside observer (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"
 
 $(STAMP): pyproject.toml
@@ -81,6 +82,9 @@ commands: $(STAMP)
 
 fidelity: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity
+
+undo: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.undo
 
 format: $(STAMP)
 	$(BIN)/ruff format .
