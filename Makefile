@@ -18,7 +18,7 @@ NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effe
 OLDER := $(VENV)-older
 OLDER_STAMP := $(OLDER)/.installed
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging older fidelity molecule format clean
+.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging older fidelity undo molecule format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -33,6 +33,7 @@ help:
 	@echo "make molecule the four Molecule scenarios of this repository, and the template of aisafe init molecule"
 	@echo "make bench    aisafe-playbook side by side with ansible-playbook --check"
 	@echo "make fidelity what was foreseen against what plain ansible-playbook does, play by play, as a table (an hour)"
+	@echo "make undo     what is rolled back is as it was: a table of cases, each compared by an outside observer (an hour)"
 	@echo "make clean    remove the test hosts and the virtual environment"
 
 $(STAMP): pyproject.toml
@@ -108,6 +109,9 @@ older: $(STAMP) $(OLDER_STAMP)
 
 fidelity: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.fidelity
+
+undo: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.undo
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -19,8 +19,13 @@ class CommandFailed(Exception):
         self.code = code
 
 
+BUS_TIME = 150
+"""Seconds that systemd may take to answer systemctl; its own 25 are too few on a host that is busy."""
+
+
 def environment() -> dict[str, str]:
-    return {"PATH": PATH, "LC_ALL": "C", "HOME": "/root", "TERM": "dumb", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+    return {"PATH": PATH, "LC_ALL": "C", "HOME": "/root", "TERM": "dumb", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0",
+            "SYSTEMD_BUS_TIMEOUT": "%ds" % BUS_TIME}  # fmt: skip
 
 
 def find(program: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import Any, Callable, Dict, Iterator
 
 from . import command
@@ -25,6 +26,7 @@ LAYER_BUDGET = 256 << 20
 TOTAL_BUDGET = 1 << 30
 """Bytes of all of them together, or a quarter of what is free where that is less."""
 
+RANDOM_NAME = re.compile(r"[0-9a-f]{64}")
 TAR = ("tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls", "--sparse")
 CHANGED_WHILE_READ = 1
 """tar's exit code for a file that changed as it was read (GNU tar manual, "Return Code")."""
@@ -241,8 +243,14 @@ def described(container: dict[str, Any]) -> dict[str, Any]:
         "running": container["State"]["Running"],
         "paused": container["State"]["Paused"],
         "image": container["Image"],
-        "mounts": sorted([m["Type"], m.get("Name") or m["Source"], m["Destination"], str(m["RW"])] for m in mounts),
+        "mounts": sorted([m["Type"], _mounted(m), m["Destination"], str(m["RW"])] for m in mounts),
     }
+
+
+def _mounted(mount: dict[str, Any]) -> str:
+    """What is mounted; the random name of an anonymous volume is none."""
+    name = str(mount.get("Name") or mount["Source"])
+    return "an anonymous volume" if mount["Type"] == "volume" and RANDOM_NAME.fullmatch(name) else name
 
 
 def aliases(container: dict[str, Any], network: dict[str, Any]) -> list[str]:
@@ -266,8 +274,13 @@ def differences(before: State, now: State) -> list[str]:
     lines += ["image %s was not there before" % tag for tag in sorted(set(news) - set(olds))]
     lines += ["image %s was not there before" % image for image in sorted(set(now["images"]) - set(before["images"]))
               if not now["images"][image]]  # fmt: skip
+    from .docker_volumes import moved  # noqa: PLC0415  it imports this module
+
+    gone, come = moved(before, now)
     for kind in ("networks", "volumes"):
         word = kind[:-1]
-        lines += ["%s %s is missing" % (word, name) for name in sorted(set(before[kind]) - set(now[kind]))]
-        lines += ["%s %s was not there before" % (word, name) for name in sorted(set(now[kind]) - set(before[kind]))]
+        lines += ["%s %s is missing" % (word, name) for name in sorted(set(before[kind]) - set(now[kind]) - gone)]
+        lines += [
+            "%s %s was not there before" % (word, name) for name in sorted(set(now[kind]) - set(before[kind]) - come)
+        ]
     return lines

@@ -6,10 +6,9 @@ import contextlib
 import glob
 import json
 import os
-import shutil
 from typing import Any, Callable
 
-from . import command, docker
+from . import command, docker, docker_volumes
 from .docker import State
 from .engine import Engine, EngineError
 from .store import Run, read_json, write_json
@@ -48,7 +47,7 @@ def restore(run: Run, engine: Engine, before: State, *, changed: set[str], reboo
     now = docker.state(engine)
     problems += _images(run, engine, before, now)
     again, some = _networks(engine, before, now)
-    problems += some + _volumes(run, engine, before, now)
+    problems += some + docker_volumes.restore(run, engine, before, now)
     by_id = {container["Id"]: name for name, container in now["containers"].items()}
     for name, old in before["containers"].items():
         problems += _bounded(
@@ -105,7 +104,7 @@ def _network_description(network: dict[str, Any]) -> dict[str, Any]:
         for pool in addresses.get("Config") or []
     ]
     made: dict[str, Any] = {name: network.get(name) for name in names}
-    made["IPAM"] = {"Driver": addresses.get("Driver"), "Options": addresses.get("Options") or {}, "Config": pools}
+    made["IPAM"] = {"Driver": addresses.get("Driver"), "Options": addresses.get("Options"), "Config": pools}
     return made
 
 
@@ -130,44 +129,6 @@ def _networks(engine: Engine, before: State, now: State) -> tuple[set[str], list
         if new is None or _network_description(old) != _network_description(new):
             problems += _bounded("network %s cannot be brought back" % name, renew, name, old, new)
     return again, problems
-
-
-def _volumes(run: Run, engine: Engine, before: State, now: State) -> list[str]:
-    """Make volumes again that were removed, or removed and made anew, with the data that the snapshot holds."""
-    problems = []
-
-    def renew(name: str, old: dict[str, Any]) -> None:
-        wanted = {
-            "Name": name,
-            "Driver": old["Driver"],
-            "DriverOpts": old.get("Options") or {},
-            "Labels": old.get("Labels") or {},
-        }
-        made = engine.post("/volumes/create", wanted)
-        path = run.file("volumes", name + ".tar")
-        if os.path.exists(path):
-            _empty(made["Mountpoint"])
-            command.run([*docker.TAR, "-C", made["Mountpoint"], "-xpf", path], timeout=300)
-
-    for name, old in before["volumes"].items():
-        new = now["volumes"].get(name)
-        if new is None or new.get("CreatedAt") != old.get("CreatedAt"):
-            done = run.file("volumes", name + ".done")
-            if new is not None and os.path.exists(done):
-                continue
-            problems += _bounded("volume %s cannot be brought back" % name, renew, name, old)
-            with open(done, "w"):
-                pass
-    return problems
-
-
-def _empty(directory: str) -> None:
-    for name in os.listdir(directory):
-        path = os.path.join(directory, name)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
 
 
 def _container(
@@ -197,10 +158,6 @@ def _status(engine: Engine, ident: str) -> str:
 def _create(run: Run, engine: Engine, name: str, old: dict[str, Any]) -> str:
     """Make a removed container again from its description and its writable layer; returns the new id."""
     body, host = dict(old["Config"]), dict(old["HostConfig"])
-    bound = {bind.split(":")[1] for bind in host.get("Binds") or []} | {m["Target"] for m in host.get("Mounts") or []}
-    for mount in old.get("Mounts") or []:  # anonymous volumes: by name, the same ones
-        if mount["Type"] == "volume" and mount["Destination"] not in bound:
-            host["Binds"] = [*(host.get("Binds") or []), "%s:%s" % (mount["Name"], mount["Destination"])]
     body["HostConfig"] = host
     networks = old["NetworkSettings"].get("Networks") or {}
     mode = host.get("NetworkMode") or "default"
@@ -218,10 +175,12 @@ def _create(run: Run, engine: Engine, name: str, old: dict[str, Any]) -> str:
         if network != first:
             engine.post("/networks/%s/connect" % Engine.segment(network),
                         {"Container": ident, "EndpointConfig": _endpoint(old, endpoint)})  # fmt: skip
+    made = engine.get("/containers/%s/json" % ident)
+    docker_volumes.give(run, engine, old, made)
     layer = run.file("layers", name + ".tar")
     if os.path.exists(layer):
-        upper = engine.get("/containers/%s/json" % ident)["GraphDriver"]["Data"]["UpperDir"]
-        _empty(upper)
+        upper = made["GraphDriver"]["Data"]["UpperDir"]
+        docker_volumes.empty(upper)
         command.run([*docker.TAR, "-C", upper, "-xpf", layer], timeout=300)
     write_json(run.file("restored.json"), dict(_restored(run), **{name: ident}))
     return ident
@@ -286,8 +245,9 @@ def _reads(container: dict[str, Any], changed: set[str]) -> bool:
 def _remove_rest(engine: Engine, before: State) -> list[str]:
     """Networks, volumes and images that were not there before: with the containers gone, nothing needs them."""
     now, problems = docker.state(engine), []
+    kept = docker_volumes.moved(before, now)[1]
     for kind, query in (("networks", None), ("volumes", {"force": "1"})):
-        for name in sorted(set(now[kind]) - set(before[kind])):
+        for name in sorted(set(now[kind]) - set(before[kind]) - kept):
             problems += _bounded("%s %s cannot be removed" % (kind[:-1], name), engine.delete,
                                  "/%s/%s" % (kind, Engine.segment(name)), query)  # fmt: skip
     for image in sorted(set(now["images"]) - set(before["images"])):

@@ -7,9 +7,17 @@ import fcntl
 import os
 import platform
 
-IMMUTABLE, APPEND, NODUMP = 0x10, 0x20, 0x40
-KEPT = IMMUTABLE | APPEND | NODUMP
-"""What is recorded and restored; the rest is the file system's own business (extents, compression…)."""
+IMMUTABLE, APPEND = 0x10, 0x20
+KEPT = (
+    IMMUTABLE | APPEND
+    | 0x0000_000F  # secure deletion, undeletable, compressed, synchronous
+    | 0x0000_00C0  # no dump, no access times
+    | 0x0000_0400  # not compressed
+    | 0x0001_C000  # journalled data, no tail merging, synchronous directory
+    | 0x0082_0000  # top of a hierarchy, no copy on write
+    | 0x2000_0000  # inherits the project
+)  # fmt: skip
+"""What a user may set (linux/fs.h, FS_FL_USER_MODIFIABLE) and is restored; the rest is the file system's own (extents…)."""
 
 # _IOR('f', 1, long) and _IOW('f', 2, long); some machines number the direction bits otherwise (asm/ioctl.h).
 _OTHER = platform.machine().startswith(("ppc", "mips", "sparc", "alpha"))

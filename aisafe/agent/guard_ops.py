@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import Any, Callable, Dict
 
-from . import docker, firewall, rollback, snapshot, uninstall, units, watchdog
+from . import docker, firewall, network, rollback, settings, snapshot, uninstall, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
@@ -60,6 +59,7 @@ def confirm(args: Args, progress: Progress) -> dict[str, Any]:
     with store.lock("run %s is being confirmed" % run.ident, wait=30):
         if not run.move("armed", "confirmed"):
             raise _not_armed(run)
+        run.use_reserve()
         run.note(confirmed_at=now(), ended_at=now())
         store.clear_pending(run)
         running = [_process(pid) for pid in watchdog.members(run) if not _is_sleep(pid)]
@@ -74,6 +74,8 @@ def _record_after(run: Run) -> None:
     """What a later three-way restore needs."""
     write_json(run.file("units.after.json"), units.units())
     write_json(run.file("firewall.after.json"), firewall.snapshot())
+    write_json(run.file("settings.after.json"), settings.snapshot())
+    write_json(run.file("network.after.json"), network.snapshot())
     if os.path.exists(run.file("docker.json")):
         try:
             write_json(run.file("docker.after.json"), docker.state(Engine()))
@@ -93,6 +95,7 @@ def roll_back(args: Args, progress: Progress) -> dict[str, Any]:
         raise _not_armed(run)
     if state == "confirmed":
         _reopen(store, run, bool(args.get("force")))
+    run.use_reserve()
     if state != "rolling-back":
         run.note(source="controller", reason=str(args.get("reason") or "asked for"))
     problem = watchdog.start_rollback()
@@ -200,9 +203,11 @@ OPS: Dict[str, Callable[[Args, Progress], Dict[str, Any]]] = {
 
 
 def main(argv: list[str]) -> int:
-    """The words of the host's own units: ``rollback [--source WHO]``, ``watch``, ``boot``."""
-    store = Store()
+    """The words of the host's own units: ``rollback [--source WHO]``, ``watch``, ``boot``; ``ready`` loads and does nothing."""
     word, rest = (argv[0] if argv else ""), argv[1:]
+    if word == "ready":
+        return 0
+    store = Store()
     if word == "rollback":
         source = rest[1] if rest[:1] == ["--source"] else "controller"
         return watchdog.detached(lambda: int(rollback.perform(store, source) == "rolling-back"))
@@ -214,9 +219,20 @@ def main(argv: list[str]) -> int:
     if word == "boot":
         if run is not None:
             _after_boot(store, run)
+        elif os.path.lexists(store.unfinished):
+            _clear_away(store)
         return 0
     sys.stderr.write("usage: agent serve | rollback [--source watchdog|boot|controller] | watch | boot\n")
     return 2
+
+
+def _clear_away(store: Store) -> None:
+    """A snapshot during which the host went down: nothing had been applied yet."""
+    store.prepare()
+    with store.lock("an unfinished snapshot is cleared away", wait=30):
+        for run in store.all_runs():
+            if run.state in ("", "snapshotting"):
+                snapshot.abandon(store, run)
 
 
 def _after_boot(store: Store, run: Run) -> None:
@@ -231,4 +247,4 @@ def _after_boot(store: Store, run: Run) -> None:
     else:
         store.clear_pending(run)
         if run.state == "snapshotting":
-            shutil.rmtree(run.path, ignore_errors=True)
+            snapshot.abandon(store, run)

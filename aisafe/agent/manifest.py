@@ -1,9 +1,9 @@
 """What is there, path by path: JSON lines in the order of a depth-first walk, written and compared as a stream.
 
 One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r
-device, x extended attributes and ACLs in hex, fl inode flags (immutable…), hl the first path of its hard-link group
-within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by which a later walk
-knows that it need not read the content again.
+device, x extended attributes and ACLs in hex, fl inode flags (immutable…), sp 1 for a file with holes, hl the first path
+of its hard-link group within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by
+which a later walk knows that it need not read the content again.
 """
 
 from __future__ import annotations
@@ -125,6 +125,8 @@ class Walk:
         if kind == "f":
             entry["s"] = info.st_size
             entry["h"] = self._content(path, place, info, entry)
+            if info.st_blocks * 512 < info.st_size and _holes(place, info.st_size):
+                entry["sp"] = 1
             if info.st_nlink > 1:
                 first = self._links.setdefault((info.st_dev, info.st_ino), path)
                 if first != path:
@@ -164,6 +166,17 @@ def digest(place: str) -> str:
             if not chunk:
                 return summed.hexdigest()
             summed.update(chunk)
+
+
+def _holes(place: str, size: int) -> bool:
+    """Whether a file has holes; one that only takes few blocks may be compressed (lseek(2), SEEK_HOLE)."""
+    handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return os.lseek(handle, 0, os.SEEK_HOLE) < size
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
 
 
 def _attributes(place: str) -> dict[str, str]:
@@ -219,6 +232,7 @@ class Difference(NamedTuple):
 WORDS = {
     "t": "type", "m": "mode", "u": "owner", "g": "group", "s": "size", "mt": "modification time", "h": "content",
     "l": "link target", "r": "device number", "x": "attributes or ACL", "fl": "inode flags", "hl": "hard links",
+    "sp": "holes",
 }  # fmt: skip
 
 

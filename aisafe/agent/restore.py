@@ -32,9 +32,9 @@ def restore(run: Run, differences: list[Difference], *, target: str, tree: str) 
     problems: list[str] = []
     locked = _unlock(differences, problems)
     _delete(differences, mounted, problems)
-    groups = _link_groups(target)
+    groups, sparse = _link_groups(target)
     copies, inplace = _to_copy(differences, groups, mounted, tree)
-    for paths, options in ((copies, ()), (inplace, ("--inplace",))):
+    for paths, options in ((copies - sparse, ()), (copies & sparse, ("--sparse",)), (inplace, ("--inplace",))):
         if paths:
             try:
                 rsync.copy(run.store, sorted(paths), source=tree, target="/", scratch=run.file("restore.list"),
@@ -67,7 +67,7 @@ def _lock_again(differences: list[Difference], taken: dict[str, int], problems: 
     for difference in differences:
         if difference.op == "+":
             wanted.pop(difference.path, None)
-        elif difference.before["t"] in "fd":
+        elif difference.before["t"] in "fd" and "mt" in difference.before:  # all of it is recorded
             wanted[difference.path] = int(difference.before.get("fl", 0))
     for path in sorted(wanted, reverse=True):
         if flags.get(path) != wanted[path]:
@@ -101,15 +101,18 @@ def _delete(differences: list[Difference], mounted: set[str], problems: list[str
             problems.append("file %s cannot be removed: %s" % (path, why))
 
 
-def _link_groups(target: str) -> dict[str, list[str]]:
-    """Hard-link groups: each member's path -> all members."""
+def _link_groups(target: str) -> tuple[dict[str, list[str]], set[str]]:
+    """Hard-link groups: each member's path -> all members; and the files that have holes."""
     groups: dict[str, list[str]] = {}
+    sparse: set[str] = set()
     for entry in read(target):
+        if "sp" in entry:
+            sparse.add(entry["p"])
         if "hl" in entry:
             members = groups.setdefault(entry["hl"], [entry["hl"]])
             members.append(entry["p"])
             groups[entry["p"]] = members
-    return groups
+    return groups, sparse
 
 
 def _to_copy(

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
 from typing import Any, Callable
 
-from . import command, docker, docker_restore, firewall, merge, restore, rsync, sockets, units, watchdog
-from .docker import State
+from . import (
+    command,
+    docker,
+    docker_restore,
+    firewall,
+    firststage,
+    merge,
+    network,
+    restore,
+    rsync,
+    settings,
+    sockets,
+    units,
+    watchdog,
+)
 from .engine import Engine, EngineError
 from .manifest import Difference, Walk, read
 from .scope import Scope
 from .snapshot import retain
 from .store import Run, Store, boot_id, now, read_json, write_json
+from .targets import Targets
 
 PACKAGE_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/rpm/.rpm.lock")
 PACKAGE_TIME = 60.0
@@ -26,9 +41,16 @@ SETTLE_TIME = 10.0
 DOCKER_TIME = 30.0
 """Seconds that a daemon which was started may take to answer."""
 
+SPACE_TRIES, SPACE_WAIT = 20, 15.0
+"""How often a rollback that lacks space on the disk begins again, and the seconds before it does."""
+
 LOCK_TIME = 600.0
 CONFLICT_FILE = 16 << 20
 """Bytes: larger files of somebody else are not kept as conflicts."""
+
+
+TROUBLE = (command.CommandFailed, EngineError, OSError, ValueError, KeyError, AttributeError)
+"""What one step may fail with and cost no other; AttributeError: what an earlier one should have found."""
 
 
 def perform(store: Store, source: str) -> str:
@@ -51,6 +73,7 @@ class Rollback:
 
     def __init__(self, store: Store, run: Run, source: str) -> None:
         self.store, self.run = store, run
+        run.use_reserve()
         record = run.record
         self.started = time.monotonic()
         self.rebooted = record.get("boot_id") != boot_id()
@@ -66,6 +89,7 @@ class Rollback:
 
     def __call__(self) -> None:
         steps: list[tuple[str, Callable[[], None]]] = [
+            ("programs", self._programs),
             ("ending the run's processes", self._end_processes),
             ("targets", self._targets),
             ("firewall", self._firewall),
@@ -82,13 +106,17 @@ class Rollback:
             self._bounded(name, step)
         self.run.note(step="verification")
         residue = self._verify()
+        if residue and self.run.record.get("attempts", 0) < SPACE_TRIES and _no_space([*residue, *self.problems]):
+            _say("there is no space left to restore what is missing; it is tried again")
+            time.sleep(SPACE_WAIT)
+            return  # the state stays, and with it the units that begin again
         self._end(residue)
 
     def _bounded(self, name: str, step: Callable[[], None]) -> None:
         """One step that fails must not keep the others from being done."""
         try:
             step()
-        except (command.CommandFailed, EngineError, OSError, ValueError, KeyError) as error:
+        except TROUBLE as error:
             self.problems.append("%s: %s" % (name, error))
 
     def _kept(self, name: str, empty: Callable[[], Any]) -> Any:
@@ -97,50 +125,31 @@ class Rollback:
         except (OSError, ValueError):
             return empty()
 
+    def _programs(self) -> None:
+        """Without a C library nothing that follows can be done."""
+        firststage.mend(self.store, self.run)
+
     def _end_processes(self) -> None:
         self.problems += watchdog.kill_apply(self.store, self.run)
         if self.scope.wide:
             _wait_for_packages()
 
     def _targets(self) -> None:
-        """What to come back to: the snapshot; for a confirmed run its changes only, with what is foreign kept."""
-        run = self.run
-        kept = self._kept("units.run.json", dict)
-        if kept.get("boot_id") != boot_id():
-            kept = {"boot_id": boot_id(), "units": units.units()}
-            write_json(run.file("units.run.json"), kept)
-        self.left_units = kept["units"]
-        self.units, self.filter = read_json(run.file("units.json")), read_json(run.file("firewall.json"))
-        self.docker: State = self._kept("docker.json", dict)
-        self.manifest = run.file("before.jsonl")
-        if not self.confirmed:
-            return
-        self.manifest = run.file("target.jsonl")
-        present = firewall.snapshot()
-        after = self._kept("firewall.after.json", dict)
-        if after and not _same_filter(after, present):
-            if not _same_filter(after, self.filter):
-                self.conflicts.append("firewall: it was changed since the run, and is left as it is")
-            self.filter = present
-        self.units = merge.mapping(self.units, self._kept("units.after.json", dict), self.left_units, mark=_unit_mark)
-        left = self._kept("docker.after.json", dict)
-        if self.engine is not None and left:
-            current = docker.state(self.engine)
-            self.docker = {
-                kind: merge.mapping(self.docker[kind], left[kind], current[kind], mark=mark)
-                for kind, mark in DOCKER_MARKS
-            }
+        self.goal = Targets(self.run, engine=self.engine, rebooted=self.rebooted, confirmed=self.confirmed)
+        self.conflicts += self.goal.conflicts
 
     def _firewall(self) -> None:
-        self.problems += firewall.restore(self.filter)
+        self.problems += firewall.restore(self.goal.filter)
+        self.problems += network.restore(self.goal.network)
+        self.problems += settings.restore(self.goal.settings)
 
     def _stop_units(self) -> None:
-        self.problems += units.act("stop", units.to_stop(self.units, units.units()))
+        self.problems += units.act("stop", units.to_stop(self.goal.units, units.units()))
 
     def _remove_containers(self) -> None:
         if self.engine is not None:
             with contextlib.suppress(EngineError):  # dead now; it is started with the units, and asked again then
-                self.problems += docker_restore.remove_new(self.run, self.engine, self.docker)
+                self.problems += docker_restore.remove_new(self.run, self.engine, self.goal.docker)
 
     def _now(self, name: str) -> str:
         path = self.run.file(name)
@@ -152,26 +161,27 @@ class Rollback:
 
     def _files(self) -> None:
         present = self._now("now.jsonl")
-        if self.confirmed and not os.path.exists(self.manifest):
+        if self.confirmed and not os.path.exists(self.goal.manifest):
             found: list[str] = []
             sides = (read(path) for path in (self.run.file("before.jsonl"), self.run.file("after.jsonl"), present))
-            merge.write(merge.manifests(*sides, conflict=found.append), self.manifest)
+            merge.write(merge.manifests(*sides, conflict=found.append), self.goal.manifest)
             self._keep_conflicts(found)
-        self._restore(restore.differing(self.manifest, present))
+        self._restore(restore.differing(self.goal.manifest, present))
 
     def _restore(self, differences: list[Difference]) -> None:
         if self.rebooted:  # what was in /run went with the boot
             differences = [d for d in differences if not d.path.startswith("/run/")]
         self.changed.update(difference.path for difference in differences)
         write_json(self.run.file("changed.json"), sorted(self.changed))
-        self.problems += restore.restore(self.run, differences, target=self.manifest, tree=self.run.file("tree"))
+        self.problems += restore.restore(self.run, differences, target=self.goal.manifest, tree=self.run.file("tree"))
 
     def _keep_conflicts(self, paths: list[str]) -> None:
         """Present versions of files that the run and somebody else changed."""
         place = self.run.file("conflicts")
         os.makedirs(place, mode=0o700, exist_ok=True)
         small = [path for path in paths if not os.path.isfile(path) or os.path.getsize(path) <= CONFLICT_FILE]
-        rsync.copy(self.store, sorted(small), source="/", target=place, scratch=self.run.file("copy.list"))
+        rsync.copy(self.store, sorted(small), source="/", target=place, scratch=self.run.file("copy.list"),
+                   options=["--sparse"])  # fmt: skip
         for path in paths:
             kept = (
                 "its present version is in %s" % (place + path)
@@ -193,9 +203,12 @@ class Rollback:
             name for name, unit in present.items() if unit.get("ActiveState") == "failed" and not units.ours(name)
         ]
         units.act(
-            "reset-failed", [name for name in failed if (self.units.get(name) or {}).get("ActiveState") != "failed"]
+            "reset-failed",
+            [name for name in failed if (self.goal.units.get(name) or {}).get("ActiveState") != "failed"],
         )
-        reasons = units.to_restart(self.units, self.left_units, present, changed=self.changed, rebooted=self.rebooted)
+        reasons = units.to_restart(
+            self.goal.units, self.goal.left, present, changed=self.changed, rebooted=self.rebooted
+        )
         self.run.note(restarted=reasons)
         # What listens or triggers goes first: its service is started with it, or by it.
         for kind in ((".mount", ".swap", ".automount"), (".socket", ".timer", ".path"), (".service",)):
@@ -219,19 +232,24 @@ class Rollback:
                     raise
                 time.sleep(0.2)
         self.problems += docker_restore.restore(
-            self.run, self.engine, self.docker, changed=self.changed, rebooted=self.rebooted
+            self.run, self.engine, self.goal.docker, changed=self.changed, rebooted=self.rebooted
         )
 
     def _units_again(self) -> None:
         """Units whose port or file was still taken at the first try, and what they did to the firewall."""
         present = units.units()
-        down = [name for name, unit in self.units.items()
+        down = [name for name, unit in self.goal.units.items()
                 if units.up(unit) and not units.up(present.get(name)) and not units.restless(name, unit)]  # fmt: skip
         self._restart(down)
-        units.act("stop", units.to_stop(self.units, units.units()))
-        self.problems += firewall.restore(self.filter)
-        if firewall.docker_lost(self.filter, firewall.snapshot()) and units.up(self.units.get("docker.service")):
+        units.act("stop", units.to_stop(self.goal.units, units.units()))
+        self.problems += firewall.restore(self.goal.filter)
+        if firewall.docker_lost(self.goal.filter, firewall.snapshot()) and units.up(
+            self.goal.units.get("docker.service")
+        ):
             self._restart(["docker.service"])
+            self._containers()  # those that are not restarted with the daemon
+        self.problems += network.restore(self.goal.network)
+        self.problems += settings.restore(self.goal.settings)
         if not self.confirmed:
             wanted = set(read_json(self.run.file("sockets.json")))
             end = time.monotonic() + SETTLE_TIME
@@ -242,13 +260,12 @@ class Rollback:
         """What is not as it was; files get a second pass."""
         lines: list[str] = []
         self._bounded("files", self._second_pass)
-        differences: list[Difference] = []
-        with contextlib.suppress(OSError):
-            differences = restore.differing(self.manifest, self._now("verify.jsonl"))
-        lines += [str(d) for d in differences if not (self.rebooted and d.path.startswith("/run/"))]
         checks: list[tuple[str, Callable[[], list[str]]]] = [
-            ("units", lambda: units.differences(self.units, units.units())),
-            ("firewall", lambda: firewall.differences(self.filter, firewall.snapshot())),
+            ("files", self._files_left),
+            ("units", lambda: units.differences(self.goal.units, units.units())),
+            ("firewall", lambda: firewall.differences(self.goal.filter, firewall.snapshot())),
+            ("network", lambda: network.differences(self.goal.network, network.snapshot())),
+            ("kernel settings", lambda: settings.differences(self.goal.settings, settings.snapshot())),
         ]
         if not self.confirmed:
             checks.append(
@@ -256,13 +273,20 @@ class Rollback:
             )
         if self.engine is not None:
             engine = self.engine
-            checks.append(("containers", lambda: docker.differences(self.docker, docker.state(engine))))
+            checks.append(("containers", lambda: docker.differences(self.goal.docker, docker.state(engine))))
         for name, check in checks:
-            self._bounded(name, lambda check=check: lines.extend(check()))  # type: ignore[misc]
+            try:
+                lines += check()
+            except TROUBLE as error:  # what could not be looked at is not known to be as it was
+                lines.append("%s could not be compared with before: %s" % (name, error))
         return lines
 
+    def _files_left(self) -> list[str]:
+        differences = restore.differing(self.goal.manifest, self._now("verify.jsonl"))
+        return [str(d) for d in differences if not (self.rebooted and d.path.startswith("/run/"))]
+
     def _second_pass(self) -> None:
-        differences = restore.differing(self.manifest, self._now("now.jsonl"))
+        differences = restore.differing(self.goal.manifest, self._now("now.jsonl"))
         if differences:
             self.problems = [line for line in self.problems if not line.startswith(("file ", "files:"))]
             self._restore(differences)
@@ -289,34 +313,8 @@ def _say(text: str) -> None:
         print("aisafe: " + text, flush=True)
 
 
-def _same_filter(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    return not firewall.differences(left, right)
-
-
-def _unit_mark(unit: dict[str, Any]) -> Any:
-    names = ("InvocationID", "UnitFileState", "FragmentPath", "DropInPaths")
-    return units.up(unit), [unit.get(name) for name in names]
-
-
-def _container_mark(container: dict[str, Any]) -> Any:
-    return container["Id"], container["State"]["StartedAt"], container["State"]["Running"], docker.described(container)
-
-
-def _id(thing: dict[str, Any]) -> Any:
-    return thing["Id"]
-
-
-def _created(thing: dict[str, Any]) -> Any:
-    return thing.get("CreatedAt")
-
-
-DOCKER_MARKS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("containers", _container_mark),
-    ("images", sorted),
-    ("networks", _id),
-    ("volumes", _created),
-)
-"""What shows of each kind of object that a run changed it."""
+def _no_space(lines: list[str]) -> bool:
+    return any(word in line for line in lines for word in (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)))
 
 
 def _wait_for_packages() -> None:

@@ -9,7 +9,7 @@ from typing import Iterable
 from . import command
 from .store import Store
 
-OPTIONS = ("-aHAXS", "--numeric-ids", "--modify-window=-1")
+OPTIONS = ("-aHAX", "--numeric-ids", "--modify-window=-1")
 """Everything of an inode but its flags; times compared to the nanosecond."""
 
 PARTIAL, VANISHED = 23, 24
@@ -20,14 +20,18 @@ COPY_TIME = 3600.0
 
 
 def install(store: Store) -> None:
-    """Keep a private rsync with its loader and libraries, made anew when the host's has changed."""
+    """Keep a private rsync."""
     source = command.find("rsync")
-    if source is None:
-        return
-    target = os.path.join(store.bin, "rsync")
+    if source is not None:
+        bring(store, source, "rsync")
+
+
+def bring(store: Store, source: str, name: str) -> None:
+    """Keep a private copy of a program with its loader and libraries, made anew when the host's has changed."""
+    target = os.path.join(store.bin, name)
     info = os.stat(source)
     stamp = "%d %d" % (info.st_size, info.st_mtime_ns)
-    mark = os.path.join(store.lib, "rsync.from")
+    mark = os.path.join(store.lib, name + ".from")
     try:
         with open(mark) as text:
             if text.read() == stamp and os.path.exists(target):

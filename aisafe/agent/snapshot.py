@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
-from . import command, docker, firewall, rsync, sockets, units, watchdog
+from . import command, docker, firewall, firststage, network, rsync, settings, sockets, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, compare, pairs, read
@@ -21,6 +21,9 @@ Progress = Callable[[str], None]
 
 RESERVE = 64 << 20
 """Bytes that must stay free beside the snapshot, for the restore's own files."""
+
+RESTORE_FILES = 4 << 20
+"""Bytes that a restore writes beside its manifests: kept free for it, whatever the run fills the disk with."""
 
 ROUNDS = 3
 """How often paths are copied that change while they are."""
@@ -60,7 +63,7 @@ class Arming:
             try:
                 entries, size = self._arm(archive)
             except BaseException as error:
-                self.abandon()
+                abandon(self.store, self.run)
                 raise _told(error) from error
         return {
             "entries": entries, "bytes": size, "seconds": round(time.monotonic() - started, 3), "boot_id": boot_id(),
@@ -95,7 +98,7 @@ class Arming:
         """Take away what a killed operation left."""
         for run in self.store.all_runs():
             if run.state in ("", "snapshotting"):
-                self._abandon(run)
+                abandon(self.store, run)
         if Engine.there():
             docker.wake(self.store, Engine())
 
@@ -106,8 +109,11 @@ class Arming:
     def _arm(self, archive: str) -> tuple[int, int]:
         run, clock = self.run, time.monotonic()
         run.create(holder=self.holder, deadline=self.deadline, boot_id=boot_id())
-        watchdog.install(self.store)
+        watchdog.pin(run, archive, sys.executable or "/usr/bin/python3")
+        self.store.set_unfinished(run)
         rsync.install(self.store)
+        firststage.install(self.store)
+        watchdog.install(self.store)
         clock = self._timed("install", clock)
         with ThreadPoolExecutor(max_workers=2) as pool:
             state = pool.submit(self._machine)
@@ -118,7 +124,7 @@ class Arming:
             groups = state.result()
             engine.result()
         clock = self._timed("state, beyond files", clock)
-        watchdog.pin(run, archive, sys.executable or "/usr/bin/python3")
+        run.keep_reserve(RESTORE_FILES + 4 * os.path.getsize(run.file("before.jsonl")))
         run.note(gaps=self.gaps, groups=groups)
         sync_filesystem(self.store.base)
         clock = self._timed("sync", clock)
@@ -127,6 +133,7 @@ class Arming:
         watchdog.let_in(self.store, groups)
         self.store.set_pending(run)
         run.move("snapshotting", "armed")
+        self.store.clear_unfinished(run)
         watchdog.start(run)
         watchdog.push(run, self.deadline)
         self._timed("arm", clock)
@@ -138,6 +145,8 @@ class Arming:
         write_json(self.run.file("units.json"), units.units())
         write_json(self.run.file("sockets.json"), sockets.listening())
         write_json(self.run.file("firewall.json"), firewall.snapshot())
+        write_json(self.run.file("settings.json"), settings.snapshot())
+        write_json(self.run.file("network.json"), network.snapshot())
         groups = watchdog.open_apply(self.run)
         self._timed("units, sockets, firewall", started)
         return groups
@@ -185,7 +194,12 @@ class Arming:
         scope.shells.update(walk.mounts)
         links = ["--link-dest=" + previous.file("tree")] if previous else []
         rsync.copy(
-            self.store, self._paths(manifest), source="/", target=tree, scratch=run.file("copy.list"), options=links
+            self.store,
+            self._paths(manifest),
+            source="/",
+            target=tree,
+            scratch=run.file("copy.list"),
+            options=["--sparse", *links],
         )
         clock = self._timed("copy", clock)
         self.progress("comparing the copy with the host")
@@ -217,7 +231,7 @@ class Arming:
         """
         for number in range(ROUNDS + 1):
             racing = [
-                d.path for d in compare(read(manifest), read(self.run.file("tree.jsonl")), ignore=("fl",))
+                d.path for d in compare(read(manifest), read(self.run.file("tree.jsonl")), ignore=("fl", "sp"))
                 if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
             ]  # fmt: skip
             if not racing:
@@ -245,7 +259,12 @@ class Arming:
         wanted = set(racing) | {os.path.dirname(path) for path in racing}
         paths = [entry["p"] for entry in read(manifest) if entry["p"] in wanted]
         rsync.copy(
-            self.store, paths, source="/", target=tree, scratch=self.run.file("copy.list"), options=["--ignore-times"]
+            self.store,
+            paths,
+            source="/",
+            target=tree,
+            scratch=self.run.file("copy.list"),
+            options=["--sparse", "--ignore-times"],
         )
         Walk(scope, root=tree, cache=list(read(self.run.file("tree.jsonl")))).write(self.run.file("tree.jsonl"))
 
@@ -274,22 +293,22 @@ class Arming:
         if room.f_files and room.f_favail < entries + 1000:
             raise _no_space("it needs %d inodes, and %d are free" % (entries + 1000, room.f_favail), self.store.base)
 
-    def abandon(self) -> None:
-        self._abandon(self.run)
 
-    def _abandon(self, run: Run) -> None:
-        """Nothing of it stays: no pending link, no group, no tags, no directory."""
+def abandon(store: Store, run: Run) -> None:
+    """Nothing stays of a run that was not armed: no link, no group, no tags, no directory. Call it with the lock held."""
+    with contextlib.suppress(OSError):
+        store.clear_pending(run)
+    with contextlib.suppress(OSError):
+        store.clear_unfinished(run)
+    with contextlib.suppress(command.CommandFailed):
+        watchdog.kill_apply(store, run)
         with contextlib.suppress(OSError):
-            self.store.clear_pending(run)
-        with contextlib.suppress(command.CommandFailed):
-            watchdog.kill_apply(self.store, run)
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(self.store.runtime, "closed"))
-        if Engine.there() and os.path.exists(run.file("docker.json")):
-            with contextlib.suppress(EngineError):
-                docker.wake(self.store, Engine())
-                docker.drop_kept(run, Engine())
-        shutil.rmtree(run.path, ignore_errors=True)
+            os.unlink(os.path.join(store.runtime, "closed"))
+    if Engine.there() and os.path.exists(run.file("docker.json")):
+        with contextlib.suppress(EngineError):
+            docker.wake(store, Engine())
+            docker.drop_kept(run, Engine())
+    shutil.rmtree(run.path, ignore_errors=True)
 
 
 def holder_text(holder: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@
 ├── lib/                   0700  what the private rsync needs
 ├── lock                   0600  one flock for every operation that changes something; its text says who holds it
 ├── pending -> runs/ID           an armed run, or one whose rollback has not ended
+├── unfinished -> runs/ID        one whose snapshot is being taken
 └── runs/ID/               0700  is-STATE (the decision), state.json (its story), manifests, tree/, docker/ …
 /run/aisafe                0755  gone after a boot: the control groups that the run's processes join
 """
@@ -114,6 +115,18 @@ class Run:
         record.update(fields)
         write_json(self.file("state.json"), record)
 
+    def keep_reserve(self, size: int) -> None:
+        """Take room on the disk that the rollback gets back. Raises OSError when there is none."""
+        handle = os.open(self.file("reserve"), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, size)
+        finally:
+            os.close(handle)
+
+    def use_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.file("reserve"))
+
     def create(self, **fields: Any) -> None:
         os.mkdir(self.path, 0o700)
         write_json(self.file("state.json"), dict(fields, run=self.ident, since=now()))
@@ -135,7 +148,7 @@ class Store:
     def __init__(self, base: str = BASE, runtime: str = RUNTIME) -> None:
         self.base, self.runtime = base, runtime
         self.runs, self.bin, self.lib = (os.path.join(base, name) for name in ("runs", "bin", "lib"))
-        self.pending = os.path.join(base, "pending")
+        self.pending, self.unfinished = os.path.join(base, "pending"), os.path.join(base, "unfinished")
 
     def prepare(self) -> None:
         modes = {self.base: 0o711, self.bin: 0o755, self.lib: 0o700, self.runs: 0o700, self.runtime: 0o755}
@@ -166,17 +179,33 @@ class Store:
             return None
 
     def set_pending(self, run: Run) -> None:
-        scratch = self.pending + ".new"
+        self._point(self.pending, run)
+
+    def clear_pending(self, run: Run) -> None:
+        self._clear(self.pending, run)
+
+    def set_unfinished(self, run: Run) -> None:
+        """Its snapshot begins: a boot in the midst of it clears it away."""
+        self._point(self.unfinished, run)
+
+    def clear_unfinished(self, run: Run) -> None:
+        self._clear(self.unfinished, run)
+
+    def _point(self, link: str, run: Run) -> None:
+        scratch = link + ".new"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(scratch)
         os.symlink(run.path, scratch)
-        os.rename(scratch, self.pending)
+        os.rename(scratch, link)
         sync_directory(self.base)
 
-    def clear_pending(self, run: Run) -> None:
-        pending = self.pending_run()
-        if pending is not None and pending.ident == run.ident:
-            os.unlink(self.pending)
+    def _clear(self, link: str, run: Run) -> None:
+        try:
+            there = os.path.basename(os.readlink(link)) == run.ident
+        except OSError:
+            return
+        if there:
+            os.unlink(link)
             sync_directory(self.base)
 
     @contextlib.contextmanager

@@ -44,7 +44,7 @@ def _remove_units(directory: str) -> list[str]:
     wants = os.path.join(directory, "multi-user.target.wants")
     paths = [os.path.join(wants, "aisafe-boot.service"), *(os.path.join(directory, name) for name in watchdog.UNITS)]
     there = [path for path in paths if os.path.lexists(path)]
-    command.run(["systemctl", "stop", "aisafe-apply@*.service"], check=False, timeout=60)
+    command.run(["systemctl", "kill", "--kill-who=main", "aisafe-apply@*.service"], check=False, timeout=60)
     for path in there:
         with watchdog.same_times(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
             os.unlink(path)

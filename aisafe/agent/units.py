@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Dict, Iterable
 
 from . import command
@@ -10,11 +11,12 @@ from . import command
 Unit = Dict[str, Any]
 Units = Dict[str, Unit]
 
-TYPES = "service,socket,timer,path,mount,automount,swap"
+TYPES = "service,socket,timer,path,mount,automount,swap,scope"
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,MainPID,InvocationID,Type,Transient,"
-    "StateChangeTimestampMonotonic,TriggeredBy,NeedDaemonReload,EnvironmentFiles,RemainAfterExit"
+    "StateChangeTimestampMonotonic,TriggeredBy,NeedDaemonReload,EnvironmentFiles,RemainAfterExit,ExecStart,Slice"
 )
+_ENGINES = re.compile(r"(docker|libpod|libpod-conmon|crio|cri-containerd)-[0-9a-f]+\.scope")
 UP = ("active", "reloading", "activating", "refreshing")
 AT_ONCE = 200
 """Units asked for in one call: below the length that a command line may have."""
@@ -28,12 +30,15 @@ def units() -> Units:
 
     ``systemctl show '*' --all`` gives the same for three times the time: it has the devices, slices and targets too.
     """
-    listed = command.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=" + TYPES])
+    words = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=" + TYPES]
+    listed = command.run(words, timeout=START_TIME)
     names = [line.split()[0] for line in listed.splitlines() if line.split()]
     found: Units = {}
     for start in range(0, len(names), AT_ONCE):
         some = names[start : start + AT_ONCE]
-        text = command.run(["systemctl", "show", "--no-pager", "--property=" + PROPERTIES, "--", *some])
+        text = command.run(
+            ["systemctl", "show", "--no-pager", "--property=" + PROPERTIES, "--", *some], timeout=START_TIME
+        )
         for block in text.split("\n\n"):
             unit = _parsed(block)
             if unit.get("Id"):
@@ -47,6 +52,8 @@ def _parsed(block: str) -> Unit:
         name, mark, value = line.partition("=")
         if mark and name == "EnvironmentFiles":
             unit.setdefault(name, []).append(value.split(" (")[0])
+        elif mark and name == "ExecStart":  # one line a command: { path=… ; argv[]=… ; … }
+            unit.setdefault(name, []).append(value.partition("argv[]=")[2].partition(" ; ")[0])
         elif mark:
             unit[name] = value
     return unit
@@ -64,10 +71,13 @@ def restless(name: str, unit: Unit) -> bool:
     """Comes and goes by itself, so that its activity says nothing about the run.
 
     Login sessions' units; services on the bus that end when idle (hostnamed, timedated); jobs of a timer or path; the
-    service of one connection to an Accept= socket; mounts of container engines and of login sessions.
+    service of one connection to an Accept= socket; mounts of container engines and of login sessions; scopes but those
+    that root put beside the services (systemd-run --scope).
     """
     if ours(name) or name.startswith(("user@", "user-runtime-dir@", "session-")):
         return True
+    if name.endswith(".scope"):
+        return unit.get("Slice") != "system.slice" or name == "init.scope" or _ENGINES.match(name) is not None
     if name.endswith(".mount"):
         return name.startswith(
             ("var-lib-docker-", "run-docker-", "run-user-", "var-lib-containers-", "run-credentials-")
@@ -101,7 +111,7 @@ def to_restart(before: Units, run: Units, now: Units, *, changed: set[str], rebo
     reasons = {}
     owned = Owned(changed)
     for name, old in before.items():
-        if not up(old) or restless(name, old):
+        if not up(old) or restless(name, old) or name.endswith(".scope"):  # nobody but its maker can make one
             continue
         left = run.get(name, {})
         exited = old.get("SubState") == "exited"
@@ -157,6 +167,8 @@ class Owned:
         stem = name.rsplit(".", 1)[0].partition("@")[0]
         files = {"/etc/default/" + stem, "/etc/sysconfig/" + stem}
         files.update(path.lstrip("-") for path in unit.get("EnvironmentFiles", ()))
+        for line in unit.get("ExecStart", ()):
+            files.update(word.rpartition("=")[2] for word in line.split() if "/" in word)
         places = ["/etc/%s/" % stem]
         for path in self._package_of(unit.get("FragmentPath", "")):
             files.add(path)
@@ -164,7 +176,7 @@ class Owned:
             if path.startswith("/etc/") and len(parts) > 3 and parts[2] not in self.SHARED:
                 places.append("/etc/%s/" % parts[2])
         for path in self._files:
-            if path in files or path.startswith(tuple(places)):
+            if path in files or path.startswith(tuple(places)) or _named_after(path, stem):
                 return path
         return ""
 
@@ -175,6 +187,12 @@ class Owned:
         if self._packages is None:
             self._packages = _unit_packages(self.LISTS)
         return self._packages.get(fragment[4:] if fragment.startswith("/usr/lib/") else fragment, [])
+
+
+def _named_after(path: str, stem: str) -> bool:
+    """``/etc/STEM``, ``/etc/STEM.conf`` and the like."""
+    directory, _, name = path.rpartition("/")
+    return directory == "/etc" and name.partition(".")[0] == stem
 
 
 def _unit_packages(directory: str) -> dict[str, list[str]]:
@@ -236,6 +254,8 @@ def differences(before: Units, now: Units) -> list[str]:
     for name in sorted(set(before) | set(now)):
         old, new = before.get(name), now.get(name)
         if restless(name, old or new or {}):
+            continue
+        if name.endswith(".scope") and not up(new):
             continue
         if up(old) != up(new):
             lines.append("unit %s is %s and was %s" % (name, _word(new), _word(old)))

@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import Any, Callable
 
-from . import command
+from . import command, firststage
 from .store import Run, Store, boot_id, read_json, write, write_json
 
 UNIT_DIRECTORY = "/etc/systemd/system"
@@ -29,41 +29,43 @@ GRACE = 3.0
 _HEAD = """# Installed by aisafe; it stays, and does nothing while no run is armed.
 [Unit]
 Description=%s
-ConditionPathExists={base}/pending
+ConditionPathExists=%s{base}/pending
 StartLimitIntervalSec=0
 """
 UNITS = {
     # simple and not oneshot: systemd before 244 allows no Restart= with oneshot.
-    "aisafe-rollback.service": _HEAD % "aisafe: undo an unconfirmed run"
+    "aisafe-rollback.service": _HEAD % ("aisafe: undo an unconfirmed run", "")
     + """After=local-fs.target docker.service
 RefuseManualStop=yes
 
 [Service]
 Type=simple
-ExecStart=/bin/sh {base}/pending/agent.sh rollback --source controller
+ExecStart={shell} {base}/pending/agent.sh rollback --source controller
 Restart=on-failure
 RestartSec=1
 OOMScoreAdjust=-900
 """,
     # RefuseManualStop: a play that stops `aisafe-*` stops nothing; it ends by itself when its run is armed no more,
     # and is started anew (Restart=always) for the next one, which the condition allows only while there is one.
-    "aisafe-watchdog.service": _HEAD % "aisafe: wait for the word of the controller"
+    "aisafe-watchdog.service": _HEAD % ("aisafe: wait for the word of the controller", "")
     + """RefuseManualStop=yes
 
 [Service]
 Type=simple
-ExecStart=/bin/sh {base}/pending/agent.sh watch
+ExecStart={shell} {base}/pending/agent.sh watch
 Restart=always
 RestartSec=200ms
 TimeoutStopSec=10
 OOMScoreAdjust=-900
 """,
-    "aisafe-boot.service": _HEAD % "aisafe: go on with an unconfirmed run after a boot"
-    + """After=local-fs.target docker.service
+    "aisafe-boot.service": _HEAD % ("aisafe: go on with an unconfirmed run after a boot", "|")
+    + """ConditionPathExists=|{base}/unfinished
+After=local-fs.target docker.service
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh {base}/pending/agent.sh boot
+ExecStart=-{shell} {base}/pending/agent.sh boot
+ExecStart=-{shell} {base}/unfinished/agent.sh boot
 
 [Install]
 WantedBy=multi-user.target
@@ -73,6 +75,7 @@ WantedBy=multi-user.target
     "aisafe-apply@.service": """# Installed by aisafe; holds the processes of one run.
 [Unit]
 Description=aisafe: processes of run %I
+RefuseManualStop=yes
 
 [Service]
 Type=simple
@@ -83,11 +86,6 @@ KillMode=process
 OOMPolicy=continue
 """,
 }
-AGENT = """#!/bin/sh
-# Runs the agent that armed this run, with the interpreter that it was armed with.
-here={run}
-exec {python} -I -B "$here/agent.pyz" "$@"
-"""
 SHELL = """#!/bin/sh
 # aisafe: puts the processes of a guarded run into one control group, so that a rollback finds them all.
 # Without an armed run, or without the right to join, it is plain /bin/sh.
@@ -107,8 +105,9 @@ exec /bin/sh "$@"
 def install(store: Store, unit_directory: str = UNIT_DIRECTORY) -> None:
     """Write the permanent units and the shell wrapper where they differ, leaving the directories' times alone."""
     changed = False
-    for name, text in UNITS.items():
-        changed |= _put(os.path.join(unit_directory, name), text.replace("{base}", store.base), 0o644)
+    for name, raw in UNITS.items():
+        text = raw.replace("{base}", store.base).replace("{shell}", firststage.shell(store))
+        changed |= _put(os.path.join(unit_directory, name), text, 0o644)
     _put(os.path.join(store.bin, "sh"), SHELL.format(runtime=store.runtime), 0o755)
     wants = os.path.join(unit_directory, "multi-user.target.wants")
     link = os.path.join(wants, "aisafe-boot.service")
@@ -144,7 +143,7 @@ def pin(run: Run, archive: str, python: str) -> None:
     """Keep the agent that arms in the run's own directory: another version on the host later changes nothing."""
     with open(archive, "rb") as source, open(run.file("agent.pyz"), "wb") as target:
         target.write(source.read())
-    write(run.file("agent.sh"), AGENT.format(run=run.path, python=python), mode=0o700)
+    write(run.file("agent.sh"), firststage.script(run.store, run, python), mode=0o700)
 
 
 def boottime() -> float:
@@ -152,8 +151,13 @@ def boottime() -> float:
 
 
 def push(run: Run, seconds: float) -> float:
-    """The deadline is ``seconds`` from now."""
-    write_json(run.file("deadline.json"), {"boot_id": boot_id(), "at": boottime() + seconds, "seconds": seconds})
+    """The deadline is ``seconds`` from now. A full disk must not keep the controller's word from being heard."""
+    deadline = {"boot_id": boot_id(), "at": boottime() + seconds, "seconds": seconds}
+    try:
+        write_json(run.file("deadline.json"), deadline)
+    except OSError:
+        run.use_reserve()
+        write_json(run.file("deadline.json"), deadline)
     return seconds
 
 
@@ -186,6 +190,7 @@ def watch(run: Run, rollback: Callable[[], object]) -> int:
         if remaining > 0:
             time.sleep(min(LOOK, remaining))
             continue
+        run.use_reserve()
         if not run.record.get("source"):
             run.note(source="watchdog", reason="the deadline passed without a word from the controller")
         rollback()
@@ -342,6 +347,6 @@ def close_apply(store: Store, run: Run) -> None:
     """Let go of the control group; processes of a confirmed run that go on are left alone (KillMode=process)."""
     with contextlib.suppress(OSError):
         os.unlink(os.path.join(store.runtime, "apply"))
-    for verb in ("stop", "reset-failed"):
+    for words in (["kill", "--kill-who=main"], ["reset-failed"]):  # it refuses to be stopped: a play might do that
         with contextlib.suppress(command.CommandFailed):
-            command.run(["systemctl", verb, apply_unit(run)], check=False)
+            command.run(["systemctl", *words, apply_unit(run)], check=False)

@@ -17,7 +17,7 @@ def ask(container: str, words: Sequence[str], stdin: str = "") -> str:
         input=stdin.encode(errors="surrogateescape"),
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip()[-1000:]

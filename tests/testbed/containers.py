@@ -38,26 +38,42 @@ def parse_containers(answers: dict[str, str]) -> dict[str, Any]:
             for address in (network.get("IPAddress"), network.get("GlobalIPv6Address")):
                 if address:
                     bridges[address] = f"({container['Name'].lstrip('/')} in {name})"
+    unnamed = _unnamed(found)
     return {
         "container": {entry["Name"].lstrip("/"): _container(entry, changed.get(entry["Id"], [])) for entry in found},
         "image": images,
         "network": {entry["Name"]: _network(entry) for entry in networks},
         "volume": {
-            entry["Name"]: {key: entry.get(key) for key in ("Driver", "Labels", "Options", "Scope")}
+            unnamed.get(entry["Name"], entry["Name"]): {
+                key: entry.get(key) for key in ("Driver", "Labels", "Options", "Scope")
+            }
             for entry in json.loads(answers["volumes"])
         },
         "bridges": bridges,
+        "unnamed": unnamed,
+    }
+
+
+def _unnamed(found: list[dict[str, Any]]) -> dict[str, str]:
+    """Volumes that the engine named by chance, by where they are mounted: one made again gets another name."""
+    return {
+        mount["Name"]: f"(anonymous of {entry['Name'].lstrip('/')} at {mount['Destination']})"
+        for entry in found
+        for mount in entry["Mounts"]
+        if mount["Type"] == "volume" and re.fullmatch("[0-9a-f]{64}", mount["Name"])
     }
 
 
 def _container(entry: dict[str, Any], changed: list[str]) -> dict[str, Any]:
     config = dict(entry["Config"])
-    if config.get("Hostname") == entry["Id"][:12]:
+    # The engine gives a container the beginning of its id as host name and alias; one made again keeps the name it had.
+    chance = {entry["Id"][:12], *re.findall(r"^[0-9a-f]{12}$", str(config.get("Hostname")))}
+    if config.get("Hostname") in chance:
         del config["Hostname"]
     state = entry["State"]
     networks = {
         name: {
-            "aliases": sorted(set(network.get("Aliases") or []) - {entry["Id"][:12]}),
+            "aliases": sorted(set(network.get("Aliases") or []) - chance),
             "fixed": network.get("IPAMConfig"),
             "links": network.get("Links"),
             "options": network.get("DriverOpts"),
@@ -67,7 +83,8 @@ def _container(entry: dict[str, Any], changed: list[str]) -> dict[str, Any]:
         for name, network in entry["NetworkSettings"]["Networks"].items()
     }
     mounts = sorted(
-        ({key: value for key, value in mount.items() if key != "Source" or mount["Type"] == "bind"}
+        ({key: "(anonymous)" if key == "Name" and re.fullmatch("[0-9a-f]{64}", value) else value
+          for key, value in mount.items() if key != "Source" or mount["Type"] == "bind"}
          for mount in entry["Mounts"]),
         key=lambda mount: str(mount["Destination"]),
     )  # fmt: skip

@@ -12,31 +12,48 @@ from .asking import ObservationError, ask
 ROOTS = ("/etc", "/usr", "/opt", "/root", "/home", "/srv", "/var/lib", "/var/spool/cron")
 # Flags that a file system sets for itself (extents, index, encryption, inline data); chattr(1). The others count.
 OWN_FLAGS = "eIEN-"
+DEEP_ROOTS = (*ROOTS[:-2], "/boot", "/var")
+DEEP_PRUNED = ("/var/log", "/var/cache", "/var/tmp", "/var/lib/apt/lists")
+"""Where any login or package manager leaves something, whatever the tool under test does."""
+Known = dict[tuple[str, str, str, str], dict[str, Any]]
+"""(path, inode, ctime, mtime) -> what was read of it: nobody can set a ctime back, so that it need not be read again."""
+READ = ("sha256", "xattrs", "flags")
 ATTEMPTS = 3
 """A file that vanishes between listing and hashing makes a look void; it is then taken again, so often at most."""
 
 
-def files(container: str, pruned: Sequence[str], volumes: bool) -> dict[str, dict[str, Any]]:
+def files(
+    container: str, pruned: Sequence[str], volumes: bool, *, deep: bool = False, known: Known | None = None
+) -> dict[str, dict[str, Any]]:
+    roots = [*(DEEP_ROOTS if deep else ROOTS), *(_volumes(container) if volumes else [])]
+    pruned = [*pruned, *(DEEP_PRUNED if deep else ())]
     for attempt in range(ATTEMPTS):
         try:
-            return _files_once(container, pruned, volumes)
+            return _files_once(container, pruned, roots, {} if known is None else known)
         except ObservationError as error:
             if "No such file" not in str(error) or attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-def _files_once(container: str, pruned: Sequence[str], volumes: bool) -> dict[str, dict[str, Any]]:
-    roots = [*ROOTS, *(["/var/lib/docker/volumes"] if volumes else [])]
+def _volumes(container: str) -> list[str]:
+    """The data of each volume of the inner engine; what lies beside it is the engine's own."""
+    found = "find /var/lib/docker/volumes -mindepth 2 -maxdepth 2 -name _data 2>/dev/null || true"
+    return ask(container, ["sh", "-c", found]).splitlines()
+
+
+def _files_once(container: str, pruned: Sequence[str], roots: Sequence[str], known: Known) -> dict[str, dict[str, Any]]:
     conditions = [word for path in pruned for word in ("-o", "-path", path)][1:]
-    fields = r"%y\t%m\t%U:%G\t%T@\t%s\t%i\t%n\t%l\0%p\0"
+    fields = r"%y\t%m\t%U:%G\t%T@\t%s\t%i\t%n\t%b\t%C@\t%l\0%p\0"
     present = ask(container, ["sh", "-c", 'for p; do [ ! -e "$p" ] || printf "%s\\n" "$p"; done', "-", *roots])
     found = ask(container, ["find", *present.split(), "(", *conditions, ")", "-prune", "-o", "-printf", fields])
     parts = found.split("\0")[:-1]
     entries: dict[str, dict[str, Any]] = {}
     groups: dict[str, list[str]] = {}
+    marks: dict[str, tuple[str, str, str, str]] = {}
     for meta, path in zip(parts[::2], parts[1::2], strict=True):
-        kind, mode, owner, mtime, size, inode, links, target = meta.split("\t", 7)
+        kind, mode, owner, mtime, size, inode, links, blocks, ctime, target = meta.split("\t", 9)
+        marks[path] = (path, inode, ctime, mtime)
         entry: dict[str, Any] = {"type": kind, "mode": mode, "owner": owner, "mtime": mtime}
         if kind != "d":  # a directory's size says how its file system keeps it, and never shrinks
             entry["size"] = int(size)
@@ -44,6 +61,8 @@ def _files_once(container: str, pruned: Sequence[str], volumes: bool) -> dict[st
                 groups.setdefault(inode, []).append(path)
         if kind == "l":
             entry["target"] = target
+        if kind == "f" and int(blocks) * 512 < int(size):
+            entry["sparse"] = True
         entries[path] = entry
     # Each home directory says whether Ansible's own directory is in it: see listing.differences.
     homes = r"find /root /home -maxdepth 2 -name .ansible -printf '%h\0' 2>/dev/null || true"
@@ -53,13 +72,19 @@ def _files_once(container: str, pruned: Sequence[str], volumes: bool) -> dict[st
     for group in groups.values():
         for path in group:
             entries[path]["links"] = " ".join(sorted(group))
+    unread = {path: entry for path, entry in entries.items() if marks[path] not in known}
     with ThreadPoolExecutor(max_workers=3) as pool:
-        attributes = pool.submit(_attributes, container, entries)
-        flags = pool.submit(_flags, container, entries)
-        hashes = _hashes(container, [path for path, entry in entries.items() if entry["type"] == "f"])
+        attributes = pool.submit(_attributes, container, unread)
+        flags = pool.submit(_flags, container, unread)
+        hashes = _hashes(container, [path for path, entry in unread.items() if entry["type"] == "f"])
     for name, values in (("sha256", hashes), ("xattrs", attributes.result()), ("flags", flags.result())):
         for path, value in values.items():
             entries[path][name] = value
+    for path, entry in entries.items():
+        if path in unread:
+            known[marks[path]] = {name: entry[name] for name in READ if name in entry}
+        else:
+            entry.update(known[marks[path]])
     return entries
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from . import filetree
 from .asking import ObservationError, ask, sections
 from .containers import parse_containers, parse_firewall
+from .deeper import deeper
 
 Listing = dict[str, Any]
 
@@ -43,6 +44,7 @@ LONGEST = 400
 
 STATE_SCRIPT = r"""
 section() { printf '\036%s\n' "$1"; }
+export SYSTEMD_BUS_TIMEOUT=100s  # its own 25 s are too few on a machine that is busy
 section unit_files; systemctl list-unit-files --no-legend --plain --full --no-pager || exit 1
 section units; systemctl list-units --no-legend --plain --full --no-pager || exit 1
 section reload; systemctl show --no-pager -p Id -p NeedDaemonReload '*.service' || exit 1
@@ -77,7 +79,15 @@ class Observed(Protocol):
         """The name of its container."""
 
 
-def observe(host: Observed, *, ignore_own: bool = True, exclude: Sequence[str] = (), volumes: bool = False) -> Listing:
+def observe(
+    host: Observed,
+    *,
+    ignore_own: bool = True,
+    exclude: Sequence[str] = (),
+    volumes: bool = False,
+    deep: bool = False,
+    known: filetree.Known | None = None,
+) -> Listing:
     """Look at a host.
 
     Args:
@@ -86,6 +96,8 @@ def observe(host: Observed, *, ignore_own: bool = True, exclude: Sequence[str] =
         exclude: more paths to leave out, as find's -path takes them, with all below; for services that write all the
             time, such as /var/lib/prometheus while Prometheus runs.
         volumes: list the files in the inner engine's volumes too.
+        deep: all of /var and /boot, processes, kernel settings, addresses and routes as well; see deeper.py.
+        known: what earlier looks read, of this host or another of the same image; is filled.
 
     Returns:
         sections of entries, JSON-serialisable, to be given to `differences`.
@@ -95,7 +107,7 @@ def observe(host: Observed, *, ignore_own: bool = True, exclude: Sequence[str] =
     """
     pruned = [*PRUNED, *(OWN if ignore_own else ()), *exclude]
     with ThreadPoolExecutor(max_workers=3) as pool:
-        files = pool.submit(filetree.files, host.container, pruned, volumes)
+        files = pool.submit(filetree.files, host.container, pruned, volumes, deep=deep, known=known)
         docker = pool.submit(_docker, host.container)
         state = pool.submit(sections, host.container, STATE_SCRIPT)
         listing = {"file": files.result(), **docker.result()}
@@ -104,7 +116,10 @@ def observe(host: Observed, *, ignore_own: bool = True, exclude: Sequence[str] =
     if ignore_own:
         for path in OWN_PARENTS:
             listing["file"].get(path, {}).pop("mtime", None)
-    bridges = listing.pop("bridges")
+    bridges, unnamed = listing.pop("bridges"), listing.pop("unnamed")
+    listing["file"] = {_volume_path(path, unnamed): entry for path, entry in listing["file"].items()}
+    if deep:
+        listing |= deeper(host.container, bridges)
     return {**listing, **_state(answers, own), **parse_firewall(answers["v4"], answers["v6"], answers["nft"], bridges)}
 
 
@@ -148,6 +163,12 @@ def _changes(where: str, old: Any, new: Any) -> list[str]:
 def _short(value: Any) -> str:
     text = " ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _volume_path(path: str, unnamed: dict[str, str]) -> str:
+    """The path of a file in a volume, with what the volume is in the place of a name by chance."""
+    match = re.match(r"(/var/lib/docker/volumes/)([0-9a-f]{64})(/.*)", path)
+    return f"{match[1]}{unnamed.get(match[2], match[2])}{match[3]}" if match else path
 
 
 def _own_units(container: str) -> set[str]:
@@ -199,5 +220,9 @@ def _docker(container: str) -> Listing:
     try:
         answers = sections(container, DOCKER_SCRIPT)
     except ObservationError as error:
-        return {"docker": {"engine": f"does not answer: {str(error).splitlines()[-1][-200:]}"}, "bridges": {}}
+        return {
+            "docker": {"engine": f"does not answer: {str(error).splitlines()[-1][-200:]}"},
+            "bridges": {},
+            "unnamed": {},
+        }
     return {"docker": {"engine": answers["version"].strip()}, **parse_containers(answers)}
