@@ -78,7 +78,7 @@ def recorded(where: str) -> RecordedStates:
         data = json.loads(path.read_text(encoding="utf-8"), object_hook=parts)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise ValueError(f"it does not begin with schema {SCHEMA}")
-        states = {name: parts.load(HostState, state) for name, state in data["states"].items()}
+        states = parts.load(dict[str, HostState], data["states"])
         return RecordedStates(source=path.name, states=states, facts=dict(data["facts"]))
     except OSError as error:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,19 @@ def kept(tmp_path: Path, before: HostState) -> Path:
     path = tmp_path / "state.json"
     save(Collected(states={"web1": before}, facts={"web1": {"ansible_os_family": "Debian"}}), path)
     return path
+
+
+def test_what_hosts_have_in_common_is_one_object(tmp_path: Path) -> None:
+    one = state(units=[unit("a.service")])
+    facts = {"ansible_dns": {"nameservers": ["10.0.0.1"]}}
+    collected = Collected(
+        states={name: replace(one, host=name) for name in ("h1", "h2")}, facts={"h1": facts, "h2": dict(facts)}
+    )
+    save(collected, tmp_path / "s.json")
+    read = recorded(str(tmp_path / "s.json"))
+    assert read.states == collected.states
+    assert read.facts == collected.facts
+    assert read.states["h1"].units is read.states["h2"].units
 
 
 def test_what_is_saved_comes_back_without_secrets(tmp_path: Path) -> None:
@@ -66,7 +80,13 @@ def test_nothing_known_is_said_once_a_host_and_no_file_is_absent() -> None:
     assert nothing.read("web1", ["/etc/x"])["/etc/x"].kind == "unseen"
 
 
-@pytest.mark.parametrize("text", ["", "[]", json.dumps({"schema": "aisafe-state/1"}), json.dumps({"schema": "other"})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", json.dumps({"schema": "aisafe-state/1"}), json.dumps({"schema": "other"}),
+        json.dumps({"schema": "aisafe-state/1", "states": [], "facts": {}}),
+    ],
+)  # fmt: skip
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the child is to start before anything else is imported
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _LONGEST = 512 * 1024**2
-"""Bytes of one message of the child: the forecast of a host has some tens of KiB."""
+"""Bytes of all that the child tells: a forecast of 500 hosts has 25 MiB."""
 _LOG_TAIL = 2000  # characters of the child's stderr that an error may quote with --aisafe-debug
 
 
@@ -78,6 +78,7 @@ class Simulation:
         self._from_child: BinaryIO | None = None
         self._log: BinaryIO | None = None
         self._buffer = b""
+        self._told = 0  # bytes, by the child
         self._allowed = time_limit  # seconds, of the step that goes on
         self._target: Target | None = None
         self.loaded: tuple[str, ...] = ()
@@ -255,7 +256,7 @@ class Simulation:
 
         assert self._from_child is not None
         descriptor = self._from_child.fileno()
-        chunks, size = [self._buffer], 0
+        chunks = [self._buffer]
         while b"\n" not in chunks[-1]:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
@@ -264,8 +265,8 @@ class Simulation:
             if not chunk:
                 raise wire.Closed
             chunks.append(chunk)
-            size += len(chunk)
-            if size > _LONGEST:
+            self._told += len(chunk)
+            if self._told > _LONGEST:
                 raise _TooLong
         line, _, self._buffer = b"".join(chunks).partition(b"\n")
         message: dict[str, Any] = json.loads(line, object_hook=parts)

@@ -9,6 +9,7 @@ import pytest
 
 from aisafe.errors import AisafeError, AnsibleError, UsageError
 from aisafe.model import HostState
+from aisafe.simulation import client
 from aisafe.simulation.client import Simulation
 from tests.simulation.conftest import Site
 
@@ -100,6 +101,19 @@ def test_a_child_that_dies(site: Site) -> None:
     assert not forecast.complete
     assert forecast.notes[0].kind == "stopped"
     assert "signal 9" in forecast.notes[0].message
+
+
+def test_a_child_that_tells_too_much(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all hosts together: their forecasts come one after the other."""
+    site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: [{command: x}]}\n")
+    names = ",".join(f"h{number}" for number in range(20))
+    with Simulation(argv=["-i", names, "site.yml"], cwd=site.path, environ=site.environ()) as simulation:
+        states = {name: HostState(host=name, taken_at=datetime.now(UTC)) for name in simulation.target().connections}
+        monkeypatch.setattr(client, "_LONGEST", simulation._told + 5000)
+        forecast = simulation.forecast(states=states, facts={}, read=lambda host, paths: {}, unread="not now")
+    assert not forecast.complete
+    assert not forecast.hosts
+    assert "what it foresees is larger than" in forecast.notes[0].message
 
 
 def test_too_little_time_for_the_target(site: Site) -> None:
