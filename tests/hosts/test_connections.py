@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.hosts.test_shows import UNFORESEEN_FAILURE, observe
+from tests.hosts.test_shows import observe
 from tests.story import workplace
 from tests.testbed.listing import differences
 
-PLAY = f"""
+PLAY = """
 - hosts: monitored
   gather_facts: false
   tasks:
-    - ansible.builtin.copy: {{dest: /etc/motd, content: "changed\\n", mode: "0640"}}
-    - ansible.builtin.systemd_service: {{name: prometheus-node-exporter, state: started, enabled: true}}
-    - ansible.builtin.command: {UNFORESEEN_FAILURE}
+    - ansible.builtin.copy: {dest: /etc/motd, content: "changed\\n", mode: "0640"}
+    - ansible.builtin.systemd_service: {name: prometheus-node-exporter, state: started, enabled: true}
+    - ansible.builtin.uri: {url: "http://127.0.0.1:1/"}
       when: fails | default(false)
 """
 

@@ -15,7 +15,7 @@ from typing import Any
 import ansible_runner
 import pytest
 
-from tests.hosts.test_shows import SLOW, UNFORESEEN_FAILURE, eventually, observe
+from tests.hosts.test_shows import SLOW, eventually, observe
 from tests.story import ROOT, Workplace, workplace
 from tests.testbed import Host, build
 from tests.testbed.engine import docker
@@ -44,11 +44,11 @@ PLAY = """
 """
 FAILS = (
     PLAY
-    + f"""
+    + """
 - name: And fail
   hosts: monitored
   gather_facts: false
-  tasks: [ansible.builtin.command: {UNFORESEEN_FAILURE}]
+  tasks: [{ansible.builtin.uri: {url: "http://127.0.0.1:1/"}}]
 """
 )
 REFUSED = (
