@@ -42,6 +42,7 @@ LONGEST = 400
 """Characters of a value that a line shows."""
 
 STATE_SCRIPT = r"""
+export SYSTEMD_BUS_TIMEOUT=120s  # 25 s are too few on a busy machine
 section() { printf '\036%s\n' "$1"; }
 section unit_files; systemctl list-unit-files --no-legend --plain --full --no-pager || exit 1
 section units; systemctl list-units --no-legend --plain --full --no-pager || exit 1
