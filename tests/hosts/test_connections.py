@@ -13,7 +13,7 @@ PLAY = """
     - ansible.builtin.copy: {dest: /etc/motd, content: "changed\\n", mode: "0640"}
     - ansible.builtin.systemd_service: {name: prometheus-node-exporter, state: started, enabled: true}
     - ansible.builtin.uri: {url: "http://127.0.0.1:1/"}
-      when: fails | default(false)
+      when: fails | default(false) | bool
 """
 
 
