@@ -10,8 +10,7 @@ from tests.scenarios.scenario import DATA, Scenario, everything, load
 SCENARIOS = everything()
 BY_HAND = {
     "kubernetes-invalid": "needs a cluster that refuses: tests/rules/test_kubernetes_invalid.py",
-    "disk-space": "needs a disk that is nearly full, and test hosts have the machine's: tests/rules/test_disk_space.py",
-    "untested-ansible": "needs an ansible-core that aisafe was not tested with: tests/rules/test_untested_ansible.py",
+    "untested-ansible": "needs an ansible-core that aisafe was not tested with: tests/hosts/test_other_ansible.py",
 }
 """Rules whose truth no single play shows."""
 

@@ -1,4 +1,4 @@
-"""Mounted file systems that keep data, and their free space."""
+"""Mounted file systems that keep files, and their free space."""
 
 from __future__ import annotations
 
@@ -6,33 +6,54 @@ import os
 import re
 from typing import Any
 
-DEVICELESS = ("overlay", "zfs", "btrfs")
+DEVICELESS = ("overlay", "zfs", "btrfs", "tmpfs")
 READ_ONLY = ("squashfs", "iso9660")
+KERNELS = (
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl",
+    "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "ramfs", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
+)  # fmt: skip
+"""Where nobody keeps files; ramfs is what systemd gives a unit's credentials."""
+ENGINES = re.compile(
+    r"/var/(lib|run)/(docker|containers|containerd|kubelet|lxc|lxd)/|/run/(docker|containerd|netns|credentials)/"
+)
+"""What container engines and systemd mount for what they run."""
 
 
 def spaces(table: str = "/proc/self/mounts") -> list[dict[str, Any]]:
-    """Each file system once, at the first place where it is mounted (fstab(5), statvfs(3)); bytes.
+    """Each file system once, at the first place where it is mounted (fstab(5), statvfs(3)), with the others; bytes.
 
-    Network file systems are left out: asking a dead server would never end. Raises OSError.
+    Network file systems are told without sizes: asking a dead server would never end. So is what has no limit. Raises
+    OSError.
     """
     with open(table, encoding="utf-8", errors="surrogateescape") as file:
         rows = [line.split(" ") for line in file]
-    found, seen = [], set()
+    last = {}
     for device, escaped, kind, *_ in rows:
         path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), escaped)
-        if not (device.startswith("/") or kind in DEVICELESS) or kind in READ_ONLY:
+        engines = not device.startswith("/") and ENGINES.match(path)
+        if kind not in (*KERNELS, *READ_ONLY) and not engines:
+            last[path] = (device, kind)  # what is mounted last hides the others
+    found: list[dict[str, Any]] = []
+    seen: dict[int, dict[str, Any]] = {}
+    for path, (device, kind) in last.items():
+        entry: dict[str, Any] = {"path": path, "type": kind, "total": None, "free": None, "also": []}
+        if not (device.startswith("/") or kind in DEVICELESS):
+            found.append(entry)
             continue
-        if kind == "overlay" and path != "/":
-            continue  # a container's, on a file system that is listed itself
         try:
-            if not os.path.isdir(path) or os.stat(path).st_dev in seen:
+            if not os.path.isdir(path):
                 continue
-            seen.add(os.stat(path).st_dev)
+            number = os.stat(path).st_dev
+            if number in seen:
+                seen[number]["also"].append(path)
+                continue
             status = os.statvfs(path)
         except OSError:
             continue  # unmounted meanwhile, or another user's
-        found.append({"path": path, "type": kind, "total": status.f_blocks * status.f_frsize,
-                      "free": status.f_bfree * status.f_frsize})  # fmt: skip
+        if status.f_blocks:
+            entry.update(total=status.f_blocks * status.f_frsize, free=status.f_bfree * status.f_frsize)
+        seen[number] = entry
+        found.append(entry)
     return found
 
 

@@ -49,13 +49,15 @@ class ReadLive(Protocol):
 class SourceFile:
     """A controller file that a task brings along. ``name``: relative to the source directory ('' for a single file).
 
-    ``content`` may hold, or be, an :class:`Unknown` where a template depends on what only the run knows.
+    ``content`` may hold, or be, an :class:`Unknown` where a template depends on what only the run knows. ``size``: of one
+    that is too large to be read.
     """
 
     name: str
     content: bytes | Unknown
     mode: int | None = None
     directory: bool = False
+    size: int | None = None
 
 
 @frozen

@@ -165,10 +165,13 @@ def write(
     mode: Any = None,
     detail: str = "",
     keep: bool = True,
+    size: int | None = None,
+    beside: bool = False,
 ) -> tuple[Effect, ...]:
     """A regular file with the attributes that ``args`` ask for; what they leave out is kept, or new as :func:`fresh`.
 
     ``keep`` False: a file whose content changes is a new one, with its owners (``keep_dest_attrs`` of AnsibleModule).
+    ``size``, ``beside``: see :meth:`FileTree.put`.
     """
     before = host.file(path)
     new = before.kind != "file" or (not keep and before.content != content)
@@ -183,6 +186,8 @@ def write(
         owner=asked.owner or (given.owner if before.kind != "unseen" and new else None),
         group=asked.group or (given.group if before.kind != "unseen" and new else None),
         detail=detail,
+        size=size,
+        beside=beside,
     )
     return effects or unsure(call, path, asked)
 

@@ -7,6 +7,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from aisafe.effects.api import Call, Result, SourceFile
@@ -53,7 +54,7 @@ def copy(call: Call, host: PredictedHost, args: Arguments) -> Result:
         return _one(call, host, args, dest, SourceFile(name=base, content=call.source), into=into)
     if len(call.source) == 1 and not call.source[0].name:
         single = call.source[0]
-        source = SourceFile(name=base, content=single.content, mode=single.mode)
+        source = SourceFile(name=base, content=single.content, mode=single.mode, size=single.size)
         return _one(call, host, args, dest, source, into=into)
     return _many(call, host, args, dest, call.source, prefix="" if name.endswith("/") else base)
 
@@ -91,7 +92,10 @@ def _one(
     mode = f"0{source.mode:03o}" if args.raw("mode") == "preserve" and source.mode is not None else None
     if not keep and not args.given("mode") and found.kind == "file" and source.mode is not None:
         mode = f"0{source.mode:03o}" if found.content != source.content else None  # shutil.copystat of the module
-    written = write(call, host, args, dest, source.content, mode=mode, detail=validated(args), keep=keep)
+    written = write(
+        call, host, args, dest, source.content, mode=mode, detail=validated(args), keep=keep, size=source.size,
+        beside=not args.flag("unsafe_writes"),
+    )  # fmt: skip
     effects += written
     if written and args.flag("backup") and found.exists is not False and found.content != source.content:
         effects += backup(call, dest)
@@ -131,7 +135,7 @@ def _many(
         above = posixpath.dirname(path)
         if host.file(above, follow=True).kind == "absent":
             effects += _directories(call, host, args, above)
-        named = SourceFile(name=posixpath.basename(path), content=source.content, mode=source.mode)
+        named = replace(source, name=posixpath.basename(path))
         effects += _one(call, host, args, path, named, into=False).effects
     files = [source.name for source in sources if not source.directory]
     for source in (source for source in sources if source.directory):

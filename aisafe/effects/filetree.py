@@ -65,6 +65,20 @@ class PredictedFile:
         return self.content.decode("utf-8", "replace") if isinstance(self.content, bytes) else None
 
 
+@frozen
+class Growth:
+    """What one change of a path asks of the file system: bytes ``before`` and ``after``, None where they are not known.
+
+    ``beside``: the new file is laid down whole before the old one goes. ``sure``: as far as the path is concerned.
+    """
+
+    path: str
+    before: int | None
+    after: int | None
+    beside: bool = False
+    sure: bool = True
+
+
 class FileTree:
     """Files by absolute path. Every change goes through a method that also says which effect it has."""
 
@@ -80,6 +94,7 @@ class FileTree:
         self._filled: dict[str, str] = {}  # directories below which the run put what nobody can tell, and why
         self.stamp = 0  # goes up with every change
         self._changed: tuple[int, Mapping[str, PredictedFile]] = (0, {})
+        self._growths: list[Growth] = []
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Read what is not yet known of ``paths`` in one round trip."""
@@ -135,10 +150,13 @@ class FileTree:
         owner: str | None = None,
         group: str | None = None,
         detail: str = "",
+        size: int | None = None,
+        beside: bool = False,
     ) -> tuple[Effect, ...]:
         """A regular file at ``path``; None keeps what is there. No effect when it is so already.
 
-        A path that could not be seen, or content that is Unknown, yields a 'possible' effect.
+        A path that could not be seen, or content that is Unknown, yields a 'possible' effect. ``size``: of such a content,
+        where that is known. ``beside``: see :class:`Growth`.
         """
         before = self.get(path)
         kept = before if before.kind == "file" else PredictedFile(path=before.path, kind="file", content=b"")
@@ -147,14 +165,14 @@ class FileTree:
             path=self._place(path),
             kind="file",
             content=kept.content if content is None else content,
-            size=kept.size if content is None else len(content) if isinstance(content, bytes) else None,
+            size=kept.size if content is None else len(content) if isinstance(content, bytes) else size,
             mtime=kept.mtime if content is None else None,
             outline=kept.outline if content is None else None,
             mode=kept.mode if mode is None else mode,
             owner=kept.owner if owner is None else owner,
             group=kept.group if group is None else group,
         )
-        return self._become(call, before, wanted, detail)
+        return self._become(call, before, wanted, detail, beside=beside)
 
     def make_directory(
         self, call: Call, path: str, *, mode: int | None = None, owner: str | None = None, group: str | None = None
@@ -196,7 +214,10 @@ class FileTree:
     def hard_link(self, call: Call, path: str, source: str) -> tuple[Effect, ...]:
         """A hard link at ``path`` to the file at ``source``: the same content, mode and owners."""
         before, origin = self.get(path), self.get(source, follow=True)
-        return self._become(call, before, replace(origin, path=before.path), f"hard link to {source}")
+        effects = self._become(call, before, replace(origin, path=before.path), f"hard link to {source}")
+        if effects and self._growths:
+            self._growths[-1] = replace(self._growths[-1], after=0)
+        return effects
 
     def remove(self, call: Call, path: str) -> tuple[Effect, ...]:
         """Nothing at ``path``, nor below it."""
@@ -216,9 +237,10 @@ class FileTree:
         place = self._place(path)
         self.stamp += 1
         self._now[place] = replace(
-            before, path=place, content=Unknown(why), certainty="possible", reason=why, by_run=True,
+            before, path=place, content=Unknown(why), size=None, certainty="possible", reason=why, by_run=True,
             task=call.task, outline=None,
         )  # fmt: skip
+        self._growths.append(Growth(path=place, before=_bytes_of(before), after=None, sure=False))
         action: Action = "create" if before.kind == "absent" else "change"
         return (
             Effect(kind="file", action=action, name=path, task=call.task, certainty="possible", why=why, paths=(path,)),
@@ -270,7 +292,14 @@ class FileTree:
             self._changed = (self.stamp, {path: file for path, file in self._now.items() if file.by_run})
         return self._changed[1]
 
-    def _become(self, call: Call, before: PredictedFile, wanted: PredictedFile, detail: str) -> tuple[Effect, ...]:
+    def take_growths(self) -> tuple[Growth, ...]:
+        """What was asked of the file systems since this was last called, in its order."""
+        taken, self._growths = tuple(self._growths), []
+        return taken
+
+    def _become(
+        self, call: Call, before: PredictedFile, wanted: PredictedFile, detail: str, *, beside: bool = False
+    ) -> tuple[Effect, ...]:
         place = self._place(before.path)
         difference, why = _difference(before, wanted)
         if not difference:
@@ -291,6 +320,12 @@ class FileTree:
         )  # fmt: skip
         action: Action = "remove" if wanted.kind == "absent" else "create" if before.kind == "absent" else "change"
         certain = difference == "certain"
+        whole = before.kind == wanted.kind == "file" and before.content is wanted.content  # its mode, its owner
+        if not whole:
+            was, will_be = _bytes_of(before), _bytes_of(wanted)
+            both = isinstance(before.content, bytes) and isinstance(wanted.content, bytes)
+            written = before.kind != wanted.kind or both or (None not in (was, will_be) and was != will_be)
+            self._growths.append(Growth(path=place, before=was, after=will_be, beside=beside, sure=certain and written))
         return (
             Effect(
                 kind="file", action=action, name=before.path, task=call.task, paths=(before.path,),
@@ -347,6 +382,15 @@ class FileTree:
             else:
                 return path
         return path
+
+
+def _bytes_of(file: PredictedFile) -> int | None:
+    """Of a file; what lies below a directory is not counted, and so not known when it goes."""
+    if file.kind == "file":
+        return len(file.content) if isinstance(file.content, bytes) else file.size
+    if file.kind == "directory":
+        return None if file.entries or file.by_run else 0
+    return 0 if file.kind in ("absent", "link") else None
 
 
 def _unsure(file: PredictedFile) -> bool:
@@ -408,7 +452,7 @@ def _difference(before: PredictedFile, wanted: PredictedFile) -> tuple[Literal["
             differing.insert(0, "content")
         elif isinstance(wanted.content, bytes) and before.outline is not None:
             differing.insert(0, "content")  # a package's own text is none that a task writes whole
-        elif isinstance(wanted.content, bytes) and before.size is not None and before.size != wanted.size:
+        elif None not in (before.size, wanted.size) and before.size != wanted.size:
             differing.insert(0, "size")
         elif not differing:
             unknown = wanted.content if isinstance(wanted.content, Unknown) else before.content

@@ -17,6 +17,7 @@ from aisafe.effects.firewall import FirewallStore
 from aisafe.effects.manifests import written
 from aisafe.effects.needs import directories_of, needs_of
 from aisafe.effects.outlines import unpack
+from aisafe.effects.room import Room
 from aisafe.effects.sockets import Engine
 from aisafe.effects.unitservices import unit_services
 from aisafe.effects.unitstore import PredictedUnit, UnitStore
@@ -70,6 +71,7 @@ class PredictedHost:
         self.firewall = FirewallStore(state, self.files, self.units)
         self.apt = AptCache(read, self._sources_moved, self.blind, self._age_of_lists)
         self._door = Door(state, facts=facts, read=read)
+        self._room = Room(state.spaces)
 
     def _engine(self, program: str) -> Engine:
         return (self.podman if program == "podman" else self.containers).engine
@@ -94,9 +96,13 @@ class PredictedHost:
         owner: str | None = None,
         group: str | None = None,
         detail: str = "",
+        size: int | None = None,
+        beside: bool = False,
     ) -> tuple[Effect, ...]:
         """See :meth:`FileTree.put`."""
-        return self.files.put(call, path, content=content, mode=mode, owner=owner, group=group, detail=detail)
+        return self.files.put(
+            call, path, content=content, mode=mode, owner=owner, group=group, detail=detail, size=size, beside=beside
+        )
 
     def make_directory(
         self, call: Call, path: str, *, mode: int | None = None, owner: str | None = None, group: str | None = None
@@ -173,12 +179,14 @@ class PredictedHost:
         if result.opaque and not any(effect.certainty == "opaque" for effect in effects):
             effects.append(self._keep(self._opaque_effect(call, result.opaque)))
         self._door.follow(self, call, effects)
+        self._room.follow(call, effects, self.files.take_growths())
         return replace(result, effects=tuple(effects))
 
     def opaque(self, call: Call, reason: str) -> Result:
         """A task of which nothing is known but that it runs: one effect of kind command, certainty opaque."""
         self._settled = None
         effect = self._keep(self._opaque_effect(call, reason))
+        self._room.follow(call, (effect,), self.files.take_growths())
         return Result(effects=(effect,), changed=None, opaque=reason)
 
     @property
@@ -204,6 +212,7 @@ class PredictedHost:
             firewall=self._door.firewall(self, self._effects),
             needs=needs_of(self, self._effects, services),
             directories=directories_of(self, services),
+            shortages=self._room.shortages(self),
         )
 
     def services(self) -> tuple[Service, ...]:

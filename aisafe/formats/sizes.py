@@ -1,4 +1,4 @@
-"""Amounts of memory as systemd and Docker write them."""
+"""Amounts of memory as systemd and Docker write them, and in words."""
 
 from __future__ import annotations
 
@@ -29,3 +29,11 @@ def size_of(text: str | int | None) -> int | None:
     if found is None:
         return None
     return int(float(found["number"]) * 1024 ** _UNITS[found["unit"].lower()]) or None
+
+
+def words(size: int) -> str:
+    """``3.5 MiB``."""
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"

@@ -19,6 +19,7 @@ from aisafe.model.forecast import (
     Note,
     NoteKind,
     Service,
+    Shortage,
     TaskMark,
 )
 from aisafe.model.host import (
@@ -91,6 +92,7 @@ __all__ = [
     "PublishedPort",
     "Service",
     "Severity",
+    "Shortage",
     "Socket",
     "Space",
     "SwarmService",

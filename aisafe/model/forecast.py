@@ -178,6 +178,24 @@ class Manifest:
     certainty: Certainty = "certain"
 
 
+@frozen
+class Shortage:
+    """A file system that is too small for what the run writes to it: ``task`` is the first that finds it full.
+
+    ``path``: where it is mounted. ``free``: bytes before the run; ``needed``: at least, at that moment. ``writes``: what was
+    counted, in words. ``certainty`` possible: ``why`` there may be more room by then.
+    """
+
+    path: str
+    type: str
+    free: int
+    needed: int
+    task: TaskRef
+    writes: tuple[str, ...] = ()
+    certainty: Certainty = "certain"
+    why: str = ""
+
+
 NeedKind = Literal["unit", "container", "network", "path", "socket"]
 
 
@@ -236,7 +254,7 @@ class HostForecast:
     ``access``: whether the login in use still works, None when
     nothing of the run bears on it. ``firewall``: what filters at the end, None when nothing does or nothing hangs on it.
     ``needs``: of services that were left running, on what the run ended, removed or changed. ``directories``: of the
-    services that run or start at boot."""
+    services that run or start at boot. ``shortages``: file systems that do not hold what the run writes."""
 
     host: str
     coverage: Coverage = Coverage()
@@ -252,6 +270,7 @@ class HostForecast:
     asked: tuple[Asked, ...] = ()
     manifests: tuple[Manifest, ...] = ()
     exposed: tuple[Exposed, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
 
 
 @frozen

@@ -215,12 +215,14 @@ class User:
 
 @frozen
 class Space:
-    """A mounted file system: bytes in all and bytes free to root."""
+    """A mounted file system: bytes in all and bytes free to root, None where that is not known (a network file system is
+    not asked). ``also``: further directories where it is mounted."""
 
     path: str
     type: str
-    total: int
-    free: int
+    total: int | None
+    free: int | None
+    also: tuple[str, ...] = ()
 
 
 BlindKind = Literal[

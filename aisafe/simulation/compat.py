@@ -26,11 +26,22 @@ def require_tested(*, allow_untested: bool = False) -> str:
     message = f"ansible-core {ANSIBLE_VERSION} was not tested with the forecast; tested are {known}"
     if allow_untested:
         return f"{message}. What it says may be wrong, and code of the play may not be kept from running"
+    all_the_same = (
+        " To go on all the same: AISAFE_ALLOW_UNTESTED_ANSIBLE=1, or allow_untested_ansible: true in .aisafe.yml."
+    )
+    raise AnsibleError(f"{message}.", fix=_install() + (all_the_same if TESTED[0] < VERSION else ""))
+
+
+def _install() -> str:
     (low, high), end = TESTED[0], TESTED[-1]
-    raise AnsibleError(
-        f"{message}.",
-        fix=f"Install a tested one beside aisafe: pip install 'ansible-core>={low}.{high},<{end[0]}.{end[1] + 1}'. To go "
-        "on all the same: AISAFE_ALLOW_UNTESTED_ANSIBLE=1, or allow_untested_ansible: true in .aisafe.yml.",
+    return f"Install a tested one beside aisafe: pip install 'ansible-core>={low}.{high},<{end[0]}.{end[1] + 1}'."
+
+
+def lacking(error: ImportError) -> AnsibleError:
+    """A part of the engine that the simulation replaces is not there: nothing can be forecast with this version."""
+    return AnsibleError(
+        f"Nothing can be forecast with ansible-core {ANSIBLE_VERSION}, for want of a part that is replaced: {error}.",
+        fix=_install(),
     )
 
 

@@ -20,6 +20,7 @@ from aisafe.simulation.moment import now
 
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes of one source file that are read; what is larger has an unknown content."""
+VAULT = b"$ANSIBLE_VAULT"
 COUNT_LIMIT = 5000
 """Files and directories of one source directory."""
 
@@ -151,9 +152,19 @@ def _file(task: Any, path: str, name: str, read: Callable[[str], None]) -> Sourc
     info = os.stat(path)
     read(path)
     if info.st_size > SIZE_LIMIT or not os.path.isfile(path):
-        return SourceFile(name=name, content=Unknown(f"the content of {path}"), mode=info.st_mode & 0o7777)
+        return SourceFile(
+            name=name, content=Unknown(f"the content of {path}"), mode=info.st_mode & 0o7777, size=_size(path, info)
+        )
     data, _ = task._loader._get_file_contents(path)  # decrypts a vault, in memory only
     return SourceFile(name=name, content=bytes(data), mode=info.st_mode & 0o7777)
+
+
+def _size(path: str, info: os.stat_result) -> int | None:
+    """What a file too large to be read takes on the host; None for a vault, which is smaller once it is opened."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return None if file.read(len(VAULT)) == VAULT else info.st_size
 
 
 def _tree(task: Any, root: str, read: Callable[[str], None], *, flat: bool) -> Iterator[SourceFile]:

@@ -88,8 +88,15 @@ class Worker:
         sys.modules["paramiko"] = None  # type: ignore[assignment]  # ansible imports it on the way (0.15 s); nothing connects
         if not setup["trust"]:
             _without_fact_collectors()
+        from aisafe.simulation import compat  # noqa: PLC0415
+
+        untested = compat.require_tested(allow_untested=setup["allow_untested"])
         try:
             from aisafe.simulation.engine import Engine  # noqa: PLC0415
+        except ImportError as error:
+            if untested:
+                raise compat.lacking(error) from None
+            raise
         except SystemExit as error:  # ansible.cli ends the process over a locale that is not UTF-8
             raise UsageError(str(error.code)) from None
         return Engine(setup)

@@ -30,6 +30,7 @@ class PredictedHost:
         detail = {
             "args": call.args, "source": _text(call.source), "env": dict(call.environment), "become": call.become_user,
             "no_log": call.no_log, "facts": sorted(call.facts),
+            "sizes": [file.size for file in call.source] if isinstance(call.source, tuple) else [],
         }  # fmt: skip
         effect = Effect(
             kind="command", action="run", name=call.module, task=call.task, seq=len(self._effects), certainty=certainty,

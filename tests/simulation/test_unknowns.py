@@ -172,6 +172,18 @@ def test_facts(site: Site) -> None:
     assert "⟦" in unknown.args("used")["content"]
 
 
+@pytest.mark.parametrize(("begins", "size"), [(b"", 33 << 20), (b"$ANSIBLE_VAULT;1.1;AES256\n", None)])
+def test_a_source_too_large_to_be_read_has_a_size(site: Site, begins: bytes, size: int | None) -> None:
+    with open(site.path / "film", "wb") as file:
+        file.write(begins)
+        file.truncate(33 << 20)
+    seen = site.foresee(
+        "- {hosts: all, gather_facts: false, tasks: [{name: it, copy: {src: film, dest: /srv/film}}]}\n"
+    )
+    assert "⟦the content of" in seen.detail("it")["source"][0][1]
+    assert seen.detail("it")["sizes"] == [size], "a vault is smaller once it is opened"
+
+
 def test_template_alternatives(site: Site) -> None:
     site.write("templates/u.j2", "a {{ o.stdout }}\n{% if o.rc == 0 %}\ninside\n{% endif %}\nlisten 8080\n")
     seen = site.foresee(HEAD + "    - {name: it, template: {src: u.j2, dest: /t}}\n")

@@ -15,9 +15,23 @@ class Untested(Simulation):
     worker = "tests.simulation.old_worker"
 
 
+class Older(Simulation):
+    worker = "tests.simulation.older_worker"
+
+
 @pytest.fixture(autouse=True)
 def untested(site: Site) -> None:
     site.child = Untested
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_one_that_lacks_what_is_replaced_is_refused_either_way(site: Site, allow: bool) -> None:
+    site.child = Older
+    with pytest.raises(AnsibleError, match=r"ansible-core 2\.18\.9") as caught:
+        site.foresee(PLAY, allow_untested=allow)
+    assert ("ansible._internal" in caught.value.message) == allow
+    assert "pip install 'ansible-core>=2.19" in caught.value.fix
+    assert "ALLOW_UNTESTED" not in caught.value.fix, "that would not help"
 
 
 def test_it_is_refused_with_both_ways_out(site: Site) -> None:

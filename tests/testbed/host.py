@@ -14,7 +14,7 @@ from . import recipe, state
 from .engine import docker
 from .errors import TestbedError
 
-READY_TIME = 120.0
+READY_TIME = 300.0
 """Seconds that a host may take to boot: two when the machine is idle, many more when it is not."""
 
 # `degraded` ends the waiting as well: the failed units are then named. is-system-running(1) exits 0 only for `running`.
