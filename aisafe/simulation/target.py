@@ -187,7 +187,7 @@ def _connection(
         common_args=_text(options.get("ssh_common_args")) or "",
         extra_args=" ".join(text for name in _EXTRA_ARGS if (text := _text(options.get(name)))),
         host_key_checking=_true(options.get("host_key_checking", True)),
-        timeout=_number(options.get("timeout")) or int(constants.DEFAULT_TIMEOUT),
+        timeout=_number(options.get("timeout") or options.get("container_timeout")) or int(constants.DEFAULT_TIMEOUT),
         python=plain_text(interpreter) if str(interpreter or "").startswith("/") else None,
         become_method=method,
         become_user=_text(become.get("become_user") or value("ansible_become_user")) or "root",
@@ -202,8 +202,11 @@ def _options(kind: str, name: str, loader: Any, value: Any, keywords: Mapping[st
     if kind == "connection" and name == "local":
         return {}
     try:
-        if not constants.config.has_configuration_definition(kind, name) and loader.get(name, class_only=True) is None:
-            return {}
+        if not constants.config.has_configuration_definition(kind, name):
+            plugin = loader.get(name, class_only=True)
+            if plugin is None:
+                return {}
+            name = plugin._load_name  # of a collection's plugin the name of its Python module
         names = constants.config.get_plugin_vars(kind, name)
         given = {variable: found for variable in names if (found := value(variable)) is not None}
         options: dict[str, Any] = constants.config.get_plugin_options(kind, name, keys=dict(keywords), variables=given)

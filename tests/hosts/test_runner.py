@@ -151,16 +151,17 @@ def test_a_job_has_the_same_events_as_with_ansible_playbook(host, place):
 
 
 def test_what_is_refused_or_undone_ends_the_job_as_failed(host, place):
-    before = observe(host)
     refused = job(place, REFUSED)
     assert (refused.rc, refused.status) == (20, "failed")
     verdict = refused.artifacts["aisafe"]
     assert (verdict["verdict"], verdict["exit_code"], verdict["errors"]) == ("blocked", 20, 1)
     assert verdict["findings"][0]["rule"] == "predicted-failure"
     assert "nothing was changed" in json.dumps(refused.own)
+    host.run("! test -e /etc/aisafe-same")
 
     plain_job = job(place, FAILS, ours=False)
     host.run("rm /etc/aisafe-same")
+    before = observe(host)
     undone = job(place, FAILS)
     assert (plain_job.rc, undone.rc, undone.status) == (2, 21, "failed")
     assert undone.own == plain_job.own

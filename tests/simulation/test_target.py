@@ -137,6 +137,20 @@ def test_a_connection_variable_that_cannot_be_worked_out(site: Site) -> None:
         site.target("-i", "hosts", "site.yml")
 
 
+def test_the_options_of_a_plugin_that_a_collection_brings(site: Site) -> None:
+    site.write(
+        "hosts",
+        "box ansible_connection=community.docker.docker ansible_docker_host=box-1 ansible_docker_user=deploy "
+        "ansible_docker_extra_args=--context=other ansible_docker_timeout=44\n"
+        "plain ansible_connection=community.docker.docker\n",
+    )
+    site.write("site.yml", "- {hosts: all, gather_facts: false, tasks: []}\n")
+    found = site.target("-i", "hosts", "site.yml").connections
+    box, plain = found["box"], found["plain"]
+    assert (box.address, box.user, box.extra_args, box.timeout) == ("box-1", "deploy", "--context=other", 44)
+    assert (plain.address, plain.user, plain.extra_args) == ("plain", None, "")
+
+
 def loaded(site: Site, tasks: str, **environ: str) -> tuple[str, ...]:
     site.write("site.yml", f"- hosts: all\n  tasks:\n{tasks}")
     site.write("more.yml", "- ansible.builtin.debug: {msg: more}\n")
