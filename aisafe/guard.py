@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Protocol
 
+from aisafe.effects.images import PRUNED
 from aisafe.errors import AgentError, HostError, Locked, Unreachable
 from aisafe.frozen import frozen
 from aisafe.model import HostForecast, HostResult
@@ -44,11 +45,17 @@ class Sessions(Protocol):
 
 @frozen
 class Scope:
-    """What is snapshotted on one host beside /etc and the like: ``wide`` takes in the package tree, /opt, homes and data."""
+    """What is snapshotted on one host beside /etc and the like: ``wide`` takes in the package tree, /opt, homes and data.
+
+    ``units``: those that the run starts; they may write into their directories of /var/lib. ``saved``: images that a
+    prune takes whatever their tags.
+    """
 
     paths: tuple[str, ...] = ()
     wide: bool = False
     images: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
 
 
 def scope_of(forecast: HostForecast, *, extra: Iterable[str] = ()) -> Scope:
@@ -61,7 +68,15 @@ def scope_of(forecast: HostForecast, *, extra: Iterable[str] = ()) -> Scope:
     )
     paths = {path for effect in forecast.effects for path in effect.paths if path.startswith("/") and "⟦" not in path}
     images = {effect.name for effect in forecast.effects if effect.kind == "image" and "⟦" not in effect.name}
-    return Scope(paths=tuple(sorted(paths | set(extra))), wide=wide, images=tuple(sorted(images)))
+    units = {
+        effect.name for effect in forecast.effects
+        if effect.kind == "unit" and effect.action not in ("stop", "disable") and "⟦" not in effect.name
+    }  # fmt: skip
+    saved = {effect.name for effect in forecast.effects if effect.kind == "image" and effect.detail == PRUNED}
+    return Scope(
+        paths=tuple(sorted(paths | set(extra))), wide=wide, images=tuple(sorted(images)), units=tuple(sorted(units)),
+        saved=tuple(sorted(saved)),
+    )  # fmt: skip
 
 
 class Guard:
@@ -114,7 +129,7 @@ class Guard:
         return self._sessions.session(host).call(
             "arm",
             {"run": self._run, "scope": list(scope.paths), "wide": scope.wide, "images": list(scope.images),
-             "deadline": self._deadline, "holder": self._holder},
+             "units": list(scope.units), "save_images": list(scope.saved), "deadline": self._deadline, "holder": self._holder},
             progress=lambda text: self._say(f"{host}: {text}"),
             timeout=PATIENCE,
         )  # fmt: skip

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from aisafe.effects.images import PRUNED
 from aisafe.errors import AgentError, HostError, Locked, Unreachable
 from aisafe.guard import Guard, Scope, scope_of
 from aisafe.model import Effect, HostForecast, TaskRef
@@ -159,3 +160,16 @@ def test_the_scope_follows_the_forecast(effects, wide, paths):
     made = tuple(Effect(action="change", task=TASK, **effect) for effect in effects)
     scope = scope_of(HostForecast(host="a", effects=made))
     assert (scope.wide, scope.paths) == (wide, paths)
+
+
+def test_what_the_run_starts_is_told_so_that_its_data_is_covered():
+    words = (("start", "nginx.service"), ("enable", "shop.service"), ("stop", "cron.service"), ("start", "⟦x⟧"))
+    made = tuple(Effect(kind="unit", action=action, name=name, task=TASK) for action, name in words)
+    assert scope_of(HostForecast(host="a", effects=made)).units == ("nginx.service", "shop.service")
+
+
+def test_images_that_a_prune_takes_are_saved_whole():
+    made = tuple(Effect(kind="image", action="remove", name=name, detail=detail, task=TASK)
+                 for name, detail in (("shop:1", PRUNED), ("shop:2", "")))  # fmt: skip
+    scope = scope_of(HostForecast(host="a", effects=made))
+    assert (scope.images, scope.saved) == (("shop:1", "shop:2"), ("shop:1",))

@@ -72,7 +72,7 @@ def snapshot(store: Store, run: Run, engine: Engine, *, images: list[str], save:
     found = state(engine)
     write_json(run.file("docker.json"), found)
     keep_images(run, engine, found, images)
-    gaps = _save(run, engine, save)
+    gaps = _save(run, engine, save, os.statvfs(store.base))
     os.makedirs(run.file("layers"), exist_ok=True)
     os.makedirs(run.file("volumes"), exist_ok=True)
     room = os.statvfs(store.base)
@@ -110,15 +110,20 @@ def drop_kept(run: Run, engine: Engine) -> None:
                         engine.delete("/images/" + Engine.segment(tag), {"noprune": "0"})
 
 
-def _save(run: Run, engine: Engine, references: list[str]) -> list[str]:
-    gaps = []
+def _save(run: Run, engine: Engine, references: list[str], room: os.statvfs_result) -> list[str]:
+    gaps, left = [], room.f_bavail * room.f_frsize // 2
     for number, reference in enumerate(references):
         path = run.file("image-%d.tar" % number)
         try:
+            left -= int(engine.get("/images/%s/json" % Engine.segment(reference)).get("Size") or 0)
+            if left < 0:
+                gaps.append("image %s is too large to keep: what a prune takes of it must be fetched again" % reference)
+                break
             with open(path, "wb") as file:
                 engine.download("/images/%s/get" % Engine.segment(reference), file)
         except EngineError as error:
-            os.unlink(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
             if error.status != 404:
                 gaps.append("image %s could not be saved: %s" % (reference, error))
     return gaps
@@ -170,8 +175,6 @@ def _volume(
     place, name = volume.get("Mountpoint") or "", volume["Name"]
     if volume.get("Driver") != "local" or (volume.get("Options") or {}) or not os.path.isdir(place):
         return ["volume %s: its data is not on this host's disk (driver %s)" % (name, volume.get("Driver"))]
-    if not os.listdir(place):
-        return []
     found = size(place, LAYER_BUDGET)
     if not budget.take(found):
         return ["volume %s: its data is too large to keep (%d MiB or more)" % (name, found >> 20)]
@@ -253,6 +256,16 @@ def _mounted(mount: dict[str, Any]) -> str:
     return "an anonymous volume" if mount["Type"] == "volume" and RANDOM_NAME.fullmatch(name) else name
 
 
+def network(found: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal of a network; the gateway is not among it: the engine adds its own to what it was asked for."""
+    names = ("Driver", "Internal", "Attachable", "Ingress", "EnableIPv6", "Options", "Labels")
+    return {**{name: found.get(name) or None for name in names}, "subnets": subnets(found)}
+
+
+def subnets(found: dict[str, Any]) -> list[str]:
+    return sorted(str(pool.get("Subnet")) for pool in (found.get("IPAM") or {}).get("Config") or [])
+
+
 def aliases(container: dict[str, Any], network: dict[str, Any]) -> list[str]:
     """Without the short id, which Docker adds by itself, and which one that was made again keeps as its host name."""
     own = (container["Id"][:12], container["Config"].get("Hostname"))
@@ -283,4 +296,7 @@ def differences(before: State, now: State) -> list[str]:
         lines += [
             "%s %s was not there before" % (word, name) for name in sorted(set(now[kind]) - set(before[kind]) - come)
         ]
+    for name in sorted(set(before["networks"]) & set(now["networks"])):
+        if network(before["networks"][name]) != network(now["networks"][name]):
+            lines.append("network %s: its configuration differs" % name)
     return lines

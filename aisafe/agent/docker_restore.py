@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Callable
 
-from . import command, docker, docker_volumes
+from . import command, docker, docker_networks, docker_volumes
 from .docker import State
 from .engine import Engine, EngineError
 from .store import Run, read_json, write_json
@@ -21,8 +21,6 @@ UPDATABLE = (
     "CpusetMems", "BlkioWeight", "PidsLimit", "NanoCpus",
 )  # fmt: skip
 """Parts of HostConfig that ``docker update`` changes in a container that lives (Engine API, ContainerUpdate)."""
-
-BUILT_IN_NETWORKS = ("bridge", "host", "none")
 
 
 def remove_new(run: Run, engine: Engine, before: State) -> list[str]:
@@ -46,9 +44,10 @@ def restore(run: Run, engine: Engine, before: State, *, changed: set[str], reboo
     problems = remove_new(run, engine, before)
     now = docker.state(engine)
     problems += _images(run, engine, before, now)
-    again, some = _networks(engine, before, now)
+    again, some = docker_networks.restore(engine, before, now, _bounded)
     problems += some + docker_volumes.restore(run, engine, before, now)
     by_id = {container["Id"]: name for name, container in now["containers"].items()}
+    problems += _out_of_the_way(engine, before, by_id)
     for name, old in before["containers"].items():
         problems += _bounded(
             "container %s cannot be brought back" % name,
@@ -96,39 +95,19 @@ def _images(run: Run, engine: Engine, before: State, now: State) -> list[str]:
     return problems
 
 
-def _network_description(network: dict[str, Any]) -> dict[str, Any]:
-    names = ("Driver", "Internal", "Attachable", "Ingress", "EnableIPv6", "Options", "Labels")
-    addresses = network.get("IPAM") or {}
-    pools = [
-        {k: v for k, v in pool.items() if k in ("Subnet", "IPRange", "Gateway")}
-        for pool in addresses.get("Config") or []
-    ]
-    made: dict[str, Any] = {name: network.get(name) for name in names}
-    made["IPAM"] = {"Driver": addresses.get("Driver"), "Options": addresses.get("Options"), "Config": pools}
-    return made
-
-
-def _networks(engine: Engine, before: State, now: State) -> tuple[set[str], list[str]]:
-    """Make removed and changed networks again; returns the names of those, to which containers must be joined again."""
-    again: set[str] = set()
-    problems: list[str] = []
-
-    def renew(name: str, old: dict[str, Any], new: dict[str, Any] | None) -> None:
-        if new:
-            for ident in new.get("Containers") or {}:
-                with contextlib.suppress(EngineError):
-                    engine.post("/networks/%s/disconnect" % new["Id"], {"Container": ident, "Force": True})
-            engine.delete("/networks/" + new["Id"])
-        engine.post("/networks/create", dict(_network_description(old), Name=name, CheckDuplicate=True))
-
-    for name, old in before["networks"].items():
-        new = now["networks"].get(name)
-        if name in BUILT_IN_NETWORKS or (new and new["Id"] == old["Id"]):
-            continue
-        again.add(name)
-        if new is None or _network_description(old) != _network_description(new):
-            problems += _bounded("network %s cannot be brought back" % name, renew, name, old, new)
-    return again, problems
+def _out_of_the_way(engine: Engine, before: State, present: dict[str, str]) -> list[str]:
+    """Names that containers took from each other are free once each has one of its own; ``present`` is kept up to date."""
+    problems = []
+    for name, old in before["containers"].items():
+        ident = old["Id"]
+        if present.get(ident, name) != name:
+            aside = "aisafe-%s" % ident[:12]
+            failed = _bounded("container %s cannot be renamed" % present[ident], engine.post,
+                              "/containers/%s/rename" % ident, query={"name": aside})  # fmt: skip
+            problems += failed
+            if not failed:
+                present[ident] = aside
+    return problems
 
 
 def _container(

@@ -69,7 +69,7 @@ def _renew(run: Run, engine: Engine, name: str, old: dict[str, Any], new: dict[s
         with contextlib.suppress(EngineError):  # a container that stays has it
             engine.delete("/volumes/" + Engine.segment(name))
     wanted = {
-        "Name": name, "Driver": old["Driver"], "DriverOpts": old.get("Options"), "Labels": old.get("Labels") or {},
+        "Name": name, "Driver": old["Driver"], "DriverOpts": old.get("Options"), "Labels": old.get("Labels"),
     }  # fmt: skip
     _fill(run, name, engine.post("/volumes/create", wanted)["Mountpoint"])
 

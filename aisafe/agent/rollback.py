@@ -12,6 +12,7 @@ from typing import Any, Callable
 from . import (
     command,
     docker,
+    docker_networks,
     docker_restore,
     firewall,
     firststage,
@@ -231,6 +232,11 @@ class Rollback:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
+        docker_networks.bridge(
+            self.engine,
+            self.goal.docker,
+            [name for name in docker_networks.UNITS if units.up(self.goal.units.get(name))],
+        )
         self.problems += docker_restore.restore(
             self.run, self.engine, self.goal.docker, changed=self.changed, rebooted=self.rebooted
         )

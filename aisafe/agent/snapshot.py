@@ -14,7 +14,7 @@ from . import command, docker, firewall, firststage, network, rsync, settings, s
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, compare, pairs, read
-from .scope import NARROW, Scope, live_data, within
+from .scope import NARROW, NEVER, Scope, live_data, within
 from .store import ENDED, Run, Store, boot_id, sync_filesystem, write_json
 
 Progress = Callable[[str], None]
@@ -43,6 +43,7 @@ class Arming:
         self.run = store.run(str(args.get("run", "")))
         self.named = [str(path) for path in args.get("scope") or ()]
         self.wide = bool(args.get("wide"))
+        self.starts = [str(unit) for unit in args.get("units") or ()]
         self.images = [str(image) for image in args.get("images") or ()]
         self.save_images = [str(image) for image in args.get("save_images") or ()]
         self.deadline = float(args.get("deadline") or 60)
@@ -167,10 +168,14 @@ class Arming:
 
     def _scope(self) -> Scope:
         live = {}
-        if self.wide or self.named:
-            covered = [path for path in self.named if os.path.isdir(path)] if not self.wide else None
+        owned = [] if self.wide else [
+            path for path in units.state_directories(self.starts) if not any(within(path, never) for never in NEVER)
+        ]  # fmt: skip
+        if self.wide or self.named or owned:
+            covered = [path for path in (*self.named, *owned) if os.path.isdir(path)] if not self.wide else None
             live = live_data(covered) if covered is not None else live_data()
-        scope = Scope(named=self.named, wide=self.wide, live=live)
+        owned = [path for path in owned if not any(within(path, place) or within(place, path) for place in live)]
+        scope = Scope(named=[*self.named, *owned], wide=self.wide, live=live)
         for path in scope.refused:
             self.gaps.append("%s: what the run changes there is not undone" % path)
         for path, process in sorted(live.items()):

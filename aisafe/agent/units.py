@@ -219,6 +219,40 @@ def _unit_packages(directory: str) -> dict[str, list[str]]:
     return found
 
 
+def state_directories(names: Iterable[str], lists: str = Owned.LISTS) -> list[str]:
+    """Directories of /var/lib that units may write into: named in them, called like them, or of their package.
+
+    systemd.exec(5), StateDirectory=; dpkg-query(1), info/*.list. Raises CommandFailed.
+    """
+    wanted = sorted(set(names))
+    if not wanted:
+        return []
+    text = command.run(["systemctl", "show", "--no-pager", "--property=FragmentPath,StateDirectory", "--", *wanted],
+                       check=False, timeout=START_TIME)  # fmt: skip
+    shown = [_parsed(block) for block in text.split("\n\n")]
+    stems = {name.rsplit(".", 1)[0].partition("@")[0] for name in wanted}
+    stems.update(word.split(":")[0] for unit in shown for word in unit.get("StateDirectory", "").split())
+    found = {"/var/lib/%s%s" % (place, stem) for stem in stems for place in ("", "private/")}
+    fragments = {unit.get("FragmentPath", "") for unit in shown} - {""}
+    fragments |= {path[4:] for path in fragments if path.startswith("/usr/lib/")}
+    for path in sorted(_listing(lists)) if fragments else ():
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        if fragments.intersection(lines):
+            found.update(line for line in lines if line.startswith("/var/lib/") and line.count("/") == 3)
+    return sorted(found - {"/var/lib/dpkg", "/var/lib/systemd", "/var/lib/dbus"})
+
+
+def _listing(directory: str) -> list[str]:
+    try:
+        return [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".list")]
+    except OSError:
+        return []
+
+
 def _maps_deleted(pid: str) -> bool:
     """Whether a process still uses a program or library that is no longer the one on the disk (proc(5), maps)."""
     try:

@@ -201,6 +201,10 @@ def docker_image_export(call: Call, host: PredictedHost, args: Arguments) -> Res
     return Result(effects=host.files.disturb(call, path, "the archive of the images"), changed=True)
 
 
+PRUNED = "no tag holds it"
+"""Detail of an image's removal by ``prune --all``: the snapshot has to hold the image itself."""
+
+
 def prune(
     call: Call, store: ContainerStore, kind: str, *, why: str = "", everything: bool = False
 ) -> tuple[Effect, ...]:
@@ -224,7 +228,7 @@ def prune(
         for image in [image for image in store.images if image.id not in ids and (everything or not image.tags)]:
             store.images.remove(image)
             name = next(iter(image.tags), image.id.removeprefix("sha256:")[:12])
-            effects += (_effect(call, "image", "remove", name, why=why),)
+            effects += (_effect(call, "image", "remove", name, why=why, detail=PRUNED if everything else ""),)
     else:
         used = {mount.source for container in containers for mount in container.mounts if mount.type == "volume"}
         unsure = why or "whether Docker counts it among those that it prunes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -66,7 +67,7 @@ def engine(scene: Scene, words: Sequence[Word]) -> Ran:
         return _images(scene, store, verb, rest)
     if verb == "image" and rest:
         inner = {"rm": "rmi", "remove": "rmi"}.get(rest[0], rest[0])
-        return _pruned(scene, store, "image") if inner == "prune" else _images(scene, store, inner, rest[1:])
+        return _pruned(scene, store, "image", rest) if inner == "prune" else _images(scene, store, inner, rest[1:])
     if verb in ("network", "volume") and rest:
         return _objects(scene, store, verb, rest[0], rest[1:])
     if verb == "pod" and rest:
@@ -75,7 +76,7 @@ def engine(scene: Scene, words: Sequence[Word]) -> Ran:
     if kube is not None:
         return _kube(scene, store, *kube)
     if verb == "system" and rest[:1] == ["prune"]:
-        return _pruned(scene, store, "system", volumes="--volumes" in rest)
+        return _pruned(scene, store, "system", rest)
     if scene.name == "docker" and verb in ("swarm", "stack", "service") and rest[:1] and rest[0] not in _QUIET:
         return _swarm(scene, verb, rest[0], rest[1:])
     if verb in ("login", "logout"):
@@ -177,7 +178,7 @@ def _objects(scene: Scene, store: ContainerStore, kind: str, verb: str, rest: li
     if verb in ("connect", "disconnect"):
         return Ran(effects=(scene.effect(which, "change", names[0] if names else "", detail=f"{verb}s {names[-1:]}"),))
     if verb == "prune":
-        return _pruned(scene, store, kind)
+        return _pruned(scene, store, kind, [])
     if verb not in ("create", "rm", "remove"):
         return Ran(opaque=f"{scene.name} {kind} {verb} is not understood")
     effects: tuple[Effect, ...] = ()
@@ -288,9 +289,13 @@ def _changed(scene: Scene, store: ContainerStore, verb: str, rest: list[str]) ->
                                      detail="a file is copied into it"),))  # fmt: skip
 
 
-def _pruned(scene: Scene, store: ContainerStore, what: str, *, volumes: bool = False) -> Ran:
+def _pruned(scene: Scene, store: ContainerStore, what: str, words: Sequence[str]) -> Ran:
+    """docker-system-prune(1): volumes only when asked for; with --all the images that no container uses."""
+    volumes = "--volumes" in words
+    everything = "--all" in words or any(re.fullmatch("-[a-z]*a[a-z]*", word) for word in words)
     kinds = {"system": ("container", "network", "image", *(("volume",) if volumes else ()))}.get(what, (what,))
-    return Ran(effects=tuple(effect for kind in kinds for effect in prune(scene.call, store, kind)))
+    made = (prune(scene.call, store, kind, everything=everything and kind == "image") for kind in kinds)
+    return Ran(effects=tuple(effect for effects in made for effect in effects))
 
 
 @program("docker-compose")

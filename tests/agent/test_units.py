@@ -71,3 +71,18 @@ def test_failed_and_stopped_are_alike_but_not_running() -> None:
     assert units.differences({"a.service": RUNNING}, {"a.service": failed}) == [
         "unit a.service is failed (dead) and was active (running)"
     ]
+
+
+def test_directories_of_state_are_named_called_alike_or_of_the_package(tmp_path, monkeypatch) -> None:
+    said = "FragmentPath=/lib/systemd/system/nginx.service\nStateDirectory=\n\n"
+    said += "FragmentPath=/etc/x\nStateDirectory=one two:alias\n"
+    monkeypatch.setattr(units.command, "run", lambda *_, **__: said)
+    (tmp_path / "nginx-common.list").write_text(
+        "/lib/systemd/system/nginx.service\n/var/lib/web\n/var/lib/web/deep\n/var/lib\n"
+    )
+    (tmp_path / "other.list").write_text("/var/lib/other\n")
+    found = units.state_directories(["nginx.service", "shop@a.service"], str(tmp_path))
+    assert [path for path in found if "private" not in path] == [
+        "/var/lib/nginx", "/var/lib/one", "/var/lib/shop", "/var/lib/two", "/var/lib/web",
+    ]  # fmt: skip
+    assert units.state_directories([]) == []

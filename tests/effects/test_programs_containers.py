@@ -59,7 +59,7 @@ UP = ["create shop_default", "create shop-web-1 0.0.0.0:8080/tcp", "create shop-
         ("podman kube play /srv/k.yml", None, ["create k-infra 0.0.0.0:7/tcp", "create k-c"]),
         ("docker network create n && docker volume create v", None, ["create n", "create v"]),
         ("docker exec db pg_isready -U x", None, []), ("docker exec -i db psql", None, ["run db?"]),
-        ("docker system prune -af", None, []),
+        ("docker system prune -f", None, []), ("docker system prune -af", None, ["remove busybox:1.36"]),
     ],
 )  # fmt: skip
 def test_command_lines(text: str, chdir: str | None, effects: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import time
@@ -196,6 +197,7 @@ def _create(name: str, container: str, image: str, owner: str) -> Host:
         *HOST_FLAGS,
         # `reboot` and `poweroff` in the host end its container with an error code: both boot it again.
         "--restart=on-failure",
+        *_share(),
         f"--publish={address}:{port}:22",
         image,
         check=False,
@@ -210,6 +212,12 @@ def _create(name: str, container: str, image: str, owner: str) -> Host:
         log = docker("logs", "--tail=20", container, check=False)
         raise TestbedError(f"{error}\n{(log.stdout + log.stderr).strip()}".strip()) from None
     return host
+
+
+def _share() -> list[str]:
+    """A control group of the namespace's own: on cgroup v1 all other containers together have one process's share."""
+    parent = os.environ.get("AISAFE_TESTBED_CGROUP", "")
+    return [f"--cgroup-parent={parent}"] if parent else []
 
 
 def _port(address: str) -> int:

@@ -27,7 +27,7 @@ SNAPSHOT_FILES = (
 )
 """Of a run's directory on the host, in the order in which they come."""
 RUNS = "/var/lib/aisafe/runs"
-STORE = "mount -t tmpfs -o size=1g none /var/lib/aisafe"
+STORE = "mount -t tmpfs -o size=1300m none /var/lib/aisafe"
 FILL = "for i in 1M 4k 512; do dd if=/dev/zero of=/var/lib/aisafe/filler$i bs=$i 2>/dev/null; done"
 EMPTY = "rm -f /var/lib/aisafe/filler*"
 
@@ -104,7 +104,7 @@ def _kill_restore(bench: Bench, step: str) -> Ended:
     )
     controller = bench.start()
     code = controller.wait()
-    watching.wait(30)
+    watching.wait(60)
     assert true(bench.host, "rm /run/killed-restore"), (
         f"the restore was not killed at {step}:\n{controller.stderr[-1500:]}"
     )

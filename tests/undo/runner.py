@@ -30,6 +30,8 @@ PATIENCE = 600.0
 SETTLE = 3.0
 """Seconds that a service which has just been started may take until it looks as ever."""
 LOOKS = 3
+AT_REST = "! test -L /var/lib/aisafe/pending && ! pgrep -f '[a]gent.pyz rollback' >/dev/null"
+"""Asked so that a host which can start no program at this moment is not at rest."""
 ARMED = "test -L /var/lib/aisafe/pending"
 
 
@@ -138,7 +140,7 @@ def run(case: Case, host: Host, directory: Path) -> Done:
         place.write(name, text)
     place.write("play.yml", yaml.safe_dump(case.plays, sort_keys=False, width=120))
     if case.prepare:
-        host.run(["bash", "-euc", case.prepare], timeout=300)
+        host.run(["bash", "-euc", case.prepare], timeout=900)
         until(lambda: all(true(host, line) for line in case.holds), " and ".join(case.holds), 30)
     before = observe(host)
     controller = Controller(place, *case.words, "play.yml")
@@ -146,7 +148,7 @@ def run(case: Case, host: Host, directory: Path) -> Done:
         code, since = _fate(case.event, controller, host)
         place.write("err.txt", controller.stderr)
         faults = _judged(case, code, controller)
-        until(lambda: not true(host, ARMED), "the end of the roll-back")
+        until(lambda: true(host, AT_REST), "the end of the roll-back")
         for line in case.holds:
             until(lambda line=line: true(host, line), line, 60)  # type: ignore[misc]
         served = time.monotonic() - since if since else None
