@@ -28,7 +28,8 @@ def kept(tmp_path: Path, before: HostState) -> Path:
     return path
 
 
-def test_what_hosts_have_in_common_is_one_object(tmp_path: Path) -> None:
+def test_what_hosts_have_in_common_is_one_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aisafe.recorded._SMALL", 0)
     one = state(units=[unit("a.service")])
     facts = {"ansible_dns": {"nameservers": ["10.0.0.1"]}}
     collected = Collected(
