@@ -124,7 +124,7 @@ def _agent_checks(blind: list[dict[str, Any]], room: list[dict[str, Any]]) -> di
     free = max(places, key=lambda entry: len(entry["path"]))["free"] if places else None
     space = "" if free is not None else "how much is free under /var/lib cannot be seen"
     if free is not None and free < NEEDED:
-        space = "only %d MiB are free under /var/lib, %d are needed" % (free >> 20, NEEDED >> 20)
+        space = "only %d MiB are free under /var/lib/aisafe, %d are needed" % (free >> 20, NEEDED >> 20)
     return {
         "root": "" if os.geteuid() == 0 else "the agent runs as a user without root's rights; let the run become root",
         "python": "" if sys.version_info >= (3, 8) else "Python %s is older than 3.8" % sys.version.split()[0],

@@ -114,9 +114,9 @@ MISSING = [
           says=("containers could not be seen", "guard-impossible", "(docker)", "systemctl start docker")),
     Fault(name="no space for the agent", broken="mount -t tmpfs -o size=16k none /var/lib/aisafe", code=23, unseen=True,
           mended="umount /var/lib/aisafe", says=("the agent cannot be put on the host", "No space left", "Make room")),
-    Fault(name="no space for the snapshot", broken="mount -t tmpfs -o size=2m none /var/lib/aisafe", code=1,
+    Fault(name="no space for the snapshot", broken="mount -t tmpfs -o size=2m none /var/lib/aisafe", code=20,
           mended="umount /var/lib/aisafe",
-          says=("not enough space for the snapshot in /var/lib/aisafe", "The host was not changed.", "Free some space")),
+          says=("guard-impossible", "MiB are free under /var/lib/aisafe", "Make room for the snapshot", "Nothing was changed")),
 ]  # fmt: skip
 
 
