@@ -80,7 +80,7 @@ def compare(place: Workplace, count: int, recorded: dict[str, Any]) -> None:
         rows.append(("ansible-playbook --check", measured(place, ["ansible-playbook", "--check", *play], 1)))
     for name, cost in rows:
         ratio = cost.cpu / base.cpu
-        print(f"{count:>5}  {name:<46} {cost.cpu:>7.2f} {cost.wall:>7.1f} {cost.memory:>5.0f}  {ratio:.1f}", flush=True)
+        print(f"{count:>5}  {name:<46} {cost.cpu:>7.2f} {cost.wall:>7.1f} {cost.memory:>5.0f}  {ratio:.2f}", flush=True)
 
 
 def place_for(directory: Path, count: int, variables: str) -> Workplace:
