@@ -20,6 +20,9 @@ FLAGS = ("linkdown", "dead", "pervasive", "offload", "trap")
 
 FAMILIES = ("-4", "-6")
 
+KERNEL_REFUSED = 2
+"""ip's exit code for what the kernel has not: that family, or rules (ip(8), Exit status)."""
+
 
 def snapshot() -> Network:
     """Empty where ip(8) is not there. Raises CommandFailed when it fails."""
@@ -48,7 +51,11 @@ def _words(info: Dict[str, Any]) -> Dict[str, Any]:
 def _lines(words: List[str]) -> List[str]:
     try:
         return [" ".join(line.split()) for line in command.run(["ip", *words]).splitlines() if line.strip()]
-    except command.CommandFailed:  # a kernel without that family, or without rules
+    except command.CommandFailed as error:
+        if (
+            error.code != KERNEL_REFUSED
+        ):  # what could not be seen is not taken for absent: a restore would remove what is there
+            raise
         return []
 
 

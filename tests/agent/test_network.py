@@ -98,3 +98,18 @@ def test_a_host_without_ip_has_no_network_to_bring_back(monkeypatch: pytest.Monk
     monkeypatch.setattr(command, "find", lambda program: None)
     assert network.snapshot() == {}
     assert network.restore({}) == network.differences({}, {}) == []
+
+
+@pytest.mark.parametrize(("code", "lines"), [(2, []), (124, None), (-9, None)])
+def test_what_could_not_be_seen_is_not_taken_for_absent(
+    monkeypatch: pytest.MonkeyPatch, code: int, lines: list[str] | None
+) -> None:
+    def fail(words: list[str], **_: object) -> str:
+        raise network.command.CommandFailed(words, code, "no")
+
+    monkeypatch.setattr(network.command, "run", fail)
+    if lines is None:
+        with pytest.raises(network.command.CommandFailed):
+            network._lines(["-6", "rule", "show"])
+    else:
+        assert network._lines(["-6", "rule", "show"]) == lines
