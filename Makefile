@@ -18,7 +18,11 @@ NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effe
 OLDER := $(VENV)-older
 OLDER_STAMP := $(OLDER)/.installed
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging older fidelity undo molecule format clean
+# One that aisafe was not tested with, for the rule that says so.
+UNTESTED := $(VENV)-untested
+UNTESTED_STAMP := $(UNTESTED)/.installed
+
+.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging older fidelity undo molecule untested format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -54,6 +58,13 @@ $(OLDER_STAMP):
 	$(OLDER)/bin/python -m pip install --quiet --disable-pip-version-check "ansible-core==2.16.*"
 	@touch $(OLDER_STAMP)
 
+$(UNTESTED_STAMP): pyproject.toml
+	$(NEWEST_PYTHON) -m venv $(UNTESTED)
+	$(UNTESTED)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(UNTESTED)/bin/python -m pip install --quiet --disable-pip-version-check --group untested
+	$(UNTESTED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(UNTESTED_STAMP)
+
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
 
@@ -83,8 +94,11 @@ test: check newest
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --durations=10 tests/hosts
 	@test -n "$(NEWEST_PYTHON)" || echo "$(NO_NEWEST)"
 
+untested: $(UNTESTED_STAMP)
+
 scenarios: $(STAMP)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.scenarios
+	@test -z "$(NEWEST_PYTHON)" || $(MAKE) --no-print-directory $(UNTESTED_STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_UNTESTED_ANSIBLE="$(CURDIR)/$(UNTESTED)/bin" $(BIN)/python -m tests.scenarios
 
 bench: $(STAMP)
 	@$(BIN)/python -m compileall -q aisafe  # as pip does with what it installs; the simulation writes no bytecode
@@ -119,4 +133,4 @@ format: $(STAMP)
 
 clean:
 	-python3 -m tests.testbed down
-	rm -rf $(VENV) $(NEWEST) $(OLDER) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDER) $(UNTESTED) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +21,26 @@ BIN = Path(sys.executable).parent
 class Workplace:
     """A directory with an inventory, a copy of the story's playbooks, and records and caches of its own.
 
-    AISAFE_TEST_ANSIBLE: a directory whose ansible programs go before those beside us (`make older`).
+    AISAFE_TEST_ANSIBLE: a directory whose programs go before those beside us (`make older`). ``variables``: of the
+    environment, before ours.
     """
 
     directory: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inventory(self) -> Path:
         return self.directory / "inventory.ini"
 
     def environ(self, **more: str) -> dict[str, str]:
+        around = {**os.environ, **self.variables}
         own = {
-            "PATH": ":".join(filter(None, [os.environ.get("AISAFE_TEST_ANSIBLE"), str(BIN), os.environ["PATH"]])),
+            "PATH": ":".join(filter(None, [around.get("AISAFE_TEST_ANSIBLE"), str(BIN), around["PATH"]])),
             "XDG_STATE_HOME": str(self.directory / "state"),
             "ANSIBLE_NOCOWS": "1",
         }
         unwanted = ("AISAFE_DEPTH", "ANSIBLE_CONFIG", "PYTHONDONTWRITEBYTECODE")  # each would make us another user
-        return {**{k: v for k, v in os.environ.items() if k not in unwanted}, **own, **more}
+        return {**{k: v for k, v in around.items() if k not in unwanted}, **own, **more}
 
     def run(self, *words: str, timeout: float = 300, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run one command in the workplace, its output captured."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from aisafe.rules import RULES
+from tests.scenarios.needs import lacking
 from tests.scenarios.runner import Run, run
 from tests.scenarios.scenario import Scenario, everything
 from tests.testbed import Host, TestbedError
@@ -32,12 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="only list them")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep playbooks, plans and outputs there")
     options = parser.parse_args(arguments)
-    scenarios = everything(options.names)
-    if not scenarios:
+    every = everything(options.names)
+    lacks = {scenario.name: lacking(scenario.needs) for scenario in every if scenario.needs}
+    scenarios = [scenario for scenario in every if not lacks.get(scenario.name)]
+    if not every:
         print("no such scenario", file=sys.stderr)
         return 2
     if options.list:
-        for scenario in scenarios:
+        for scenario in every:
             print(f"{scenario.name:<44} {scenario.what}")
         return 0
     began = time.monotonic()
@@ -49,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"interrupted: {len(scenarios) - len(runs)} were not run", file=sys.stderr)
     _summary(runs, time.monotonic() - began, plan_only=options.plan)
+    for name, why in lacks.items():
+        if why:
+            print(f"NOT RUN: {name}: {why}")
     return 1 if len(runs) < len(scenarios) or any(done.faults for done in runs) else 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.scenarios import needs
 from tests.scenarios.other import besides
 from tests.scenarios.scenario import Expected, Scenario
 from tests.story import Workplace
@@ -50,7 +51,7 @@ def run(scenario: Scenario, host: Host, directory: Path, *, plan_only: bool = Fa
     began = time.monotonic()
     host = replace(host, user=scenario.login)
     place = _workplace(scenario, host, directory)
-    if scenario.prepare:
+    if place.directory.joinpath("prepare.yml").exists():
         done = place.run("ansible-playbook", "-i", "inventory.ini", "prepare.yml", timeout=SLOWEST, **UNHURRIED)
         if done.returncode:
             return _broken(scenario, f"prepare failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
@@ -102,7 +103,7 @@ def _apply(
 
 def _workplace(scenario: Scenario, host: Host, directory: Path) -> Workplace:
     directory.mkdir(parents=True, exist_ok=True)
-    place = Workplace(directory=directory)
+    place = Workplace(directory=directory, variables=needs.environ(scenario.needs))
     line = host.inventory_line()
     # a connection that a firewall cuts is noticed within seconds, not after a quarter of an hour
     line = line.replace(
@@ -117,7 +118,10 @@ def _workplace(scenario: Scenario, host: Host, directory: Path) -> Workplace:
         Path(directory, name).parent.mkdir(parents=True, exist_ok=True)
         place.write(name, text)
     place.write("play.yml", yaml.safe_dump(scenario.plays, sort_keys=False, width=120))
-    place.write("prepare.yml", yaml.safe_dump(scenario.prepare, sort_keys=False, width=120))
+    prepare = [*needs.prepare(scenario.needs), *scenario.prepare]
+    if prepare:
+        place.write("prepare.yml", yaml.safe_dump(prepare, sort_keys=False, width=120))
+        place.write("cluster.yml", needs.CLUSTER)
     if scenario.other:
         place.write("other.yml", yaml.safe_dump(scenario.other.plays, sort_keys=False, width=120))
     if scenario.settings:

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from tests.scenarios.needs import NEEDS
+
 DATA = Path(__file__).parent / "data"
 LOGINS = ("root", "deploy", "askpass")
 _KEYS = {
@@ -25,6 +27,7 @@ _KEYS = {
     "again",
     "stage",
     "other",
+    "needs",
 }
 ENDS = ("confirmed", "lost", "later")
 
@@ -53,7 +56,8 @@ class Other:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """``plays``: complete, for a group ``all``. ``now``, ``boot``: check -> whether it works; ``boot`` None: no reboot."""
+    """``plays``: complete, for a group ``all``. ``now``, ``boot``: check -> whether it works; ``boot`` None: no reboot.
+    ``needs``: what needs.py knows, '' for a test host alone."""
 
     name: str
     what: str
@@ -71,6 +75,7 @@ class Scenario:
     again: bool = True
     stage: str = "forecast"
     other: Other | None = None
+    needs: str = ""
 
     @property
     def silent(self) -> bool:
@@ -103,6 +108,7 @@ def load(path: Path) -> Scenario:
             prepare=_plays(data["prepare"], login) if data.get("prepare") else [], files=data.get("files", {}),
             settings=data.get("settings", {}), also=frozenset(data.get("also", ())), again=data.get("again", True),
             stage=data.get("stage", "forecast"), other=_other(data["other"], login) if "other" in data else None,
+            needs=_needs(data.get("needs", "")),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from None
@@ -116,6 +122,12 @@ def everything(wanted: Iterable[str] = ()) -> list[Scenario]:
     paths = sorted(DATA.glob("*/*.yml"))
     names = {path: f"{path.parent.name}/{path.stem}" for path in paths}
     return [load(path) for path in paths if not beginnings or names[path].startswith(beginnings)]
+
+
+def _needs(need: str) -> str:
+    if need and need not in NEEDS:
+        raise ValueError(f"needs {need}, which is none of {', '.join(NEEDS)}")
+    return need
 
 
 def _other(data: Mapping[str, Any], login: str) -> Other:
