@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from typing import Any, Callable, Iterable
+import os
+from typing import Any, Callable
 
 from . import command, docker
 from .docker import State
 from .engine import Engine, EngineError
 
 BUILT_IN = ("bridge", "host", "none")
-UNITS = ("docker.socket", "docker.service")
+DROP_IN = "/run/systemd/system/docker.service.d/aisafe-bridge.conf"
+"""Gone with a reboot at the latest."""
 
 
 def description(network: dict[str, Any]) -> dict[str, Any]:
@@ -50,20 +52,41 @@ def _renew(engine: Engine, name: str, old: dict[str, Any], new: dict[str, Any] |
     engine.post("/networks/create", dict(description(old), Name=name, CheckDuplicate=True))
 
 
-def bridge(engine: Engine, before: State, up: Iterable[str]) -> None:
-    """Give the engine's own bridge its address back: at its start the engine takes the one that the bridge has.
+def bridge(engine: Engine, before: State) -> None:
+    """Give the engine's own bridge its address back.
 
-    ``up``: those of UNITS that ran. Raises EngineError and CommandFailed.
+    Without ``bip`` in its configuration (dockerd(8)) the engine keeps the address that it wrote down at its last start,
+    whatever the bridge itself has, so it is started once with the old one on its command line, and then as ever.
+    Raises EngineError, OSError and CommandFailed.
     """
     old = before["networks"].get("bridge")
     if old is None or docker.subnets(old) == docker.subnets(engine.get("/networks/bridge")):
         return
-    name = (old.get("Options") or {}).get("com.docker.network.bridge.name") or "docker0"
-    command.run(["systemctl", "stop", *UNITS], timeout=120)
-    command.run(["ip", "link", "delete", name], check=False)
-    command.run(["ip", "link", "add", name, "type", "bridge"])
-    for pool in (old.get("IPAM") or {}).get("Config") or []:
-        subnet = ipaddress.ip_network(pool["Subnet"])
-        own = pool.get("Gateway") or str(next(subnet.hosts()))
-        command.run(["ip", "address", "add", "%s/%d" % (own, subnet.prefixlen), "dev", name])
-    command.run(["systemctl", "start", *up], timeout=120)
+    pools = [pool for pool in (old.get("IPAM") or {}).get("Config") or [] if ":" not in pool["Subnet"]]
+    if not pools:
+        return
+    subnet = ipaddress.ip_network(pools[0]["Subnet"])
+    own = pools[0].get("Gateway") or str(next(subnet.hosts()))
+    pid = command.run(["systemctl", "show", "--property=MainPID", "--value", "docker.service"]).strip()
+    with open("/proc/%s/cmdline" % pid, "rb") as file:
+        argv = file.read().decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
+    os.makedirs(os.path.dirname(DROP_IN), exist_ok=True)
+    try:
+        with open(DROP_IN, "w", encoding="utf-8", errors="surrogateescape") as file:
+            words = " ".join(_quoted(word) for word in [*argv, "--bip=%s/%d" % (own, subnet.prefixlen)])
+            file.write("[Service]\nExecStart=\nExecStart=%s\n" % words)
+        command.run(["systemctl", "daemon-reload"], timeout=120)
+        command.run(["systemctl", "restart", "docker.service"], timeout=300)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(DROP_IN)
+            os.rmdir(os.path.dirname(DROP_IN))
+        command.run(["systemctl", "daemon-reload"], timeout=120)
+    command.run(["systemctl", "restart", "docker.service"], timeout=300)
+
+
+def _quoted(word: str) -> str:
+    """One word of a command line in a unit file (systemd.service(5), COMMAND LINES)."""
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        word = word.replace(character, escaped)
+    return '"%s"' % word

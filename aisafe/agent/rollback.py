@@ -232,11 +232,7 @@ class Rollback:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
-        docker_networks.bridge(
-            self.engine,
-            self.goal.docker,
-            [name for name in docker_networks.UNITS if units.up(self.goal.units.get(name))],
-        )
+        docker_networks.bridge(self.engine, self.goal.docker)
         self.problems += docker_restore.restore(
             self.run, self.engine, self.goal.docker, changed=self.changed, rebooted=self.rebooted
         )

@@ -38,7 +38,7 @@ def open_container(connection: Connection, kind: str) -> Session:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unreachable(host, f"{host}: {program} gives no answer: {error}.") from None
     if asked.returncode:
-        said = (asked.stderr.strip() or "it said nothing").splitlines()[-1]
+        said = (asked.stderr.strip() or asked.stdout.strip() or "it said nothing").splitlines()[-1]
         raise Unreachable(
             host, f"{host}: {program} does not reach the container {connection.address}: {said}.",
             fix=f"See {program} ps.",

@@ -7,7 +7,7 @@ import glob
 import io
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 
 UNDERSTOOD = """
     hostname port user identityfile identitiesonly identityagent proxycommand proxyjump stricthostkeychecking
-    userknownhostsfile globalknownhostsfile hostkeyalias
+    userknownhostsfile globalknownhostsfile hostkeyalias certificatefile
 """
 # These change how a connection is shared, logged, encrypted or kept alive, not which host is reached, or as whom.
 HARMLESS = """
@@ -39,6 +39,9 @@ HARMLESS = """
     serveralivecountmax serveraliveinterval setenv tcpkeepalive updatehostkeys verifyhostkeydns visualhostkey
 """
 KEYWORDS = frozenset((UNDERSTOOD + HARMLESS).split())
+BEYOND = {"certificatefile": "a certificate", "pkcs11provider": "PKCS#11", "securitykeyprovider": "a security key"}
+"""Keywords, set to another value than none, for which paramiko is not enough. Those that load a library can only stand in a
+configuration: as arguments they are not understood."""
 LETTERS = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump"}
 FLAGS = "46AaCfGgKkMNnqsTtVvXxYy"
 LARGEST = 4 * 1024 * 1024
@@ -53,6 +56,7 @@ class Route:
 
     ``strict``: yes, accept-new or no (StrictHostKeyChecking; ``ask`` is yes, since nobody is asked).
     ``trusted_as``: the name under which its key is known. ``agent``: ``none`` where no ssh-agent is to be asked.
+    ``program``: for what the ssh program is needed, '' where paramiko will do; ``otherwise``: the same where nobody is let in.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Route:
     known_hosts: tuple[Path, ...] = ()
     timeout: int = 10
     password: str | None = field(default=None, repr=False)
+    program: str = ""
+    otherwise: str = ""
 
 
 def parse_arguments(words: Sequence[str], host: str) -> dict[str, list[str]]:
@@ -289,6 +295,12 @@ def _route(
             fix="Correct ansible_host and ansible_user.",
         )  # fmt: skip
     strict = one("stricthostkeychecking", "yes").lower()
+    program, otherwise = _beyond(one, identities) if password is None else ("", "")
+    if program and not own:
+        raise Unreachable(
+            host, f"{host}: {program} needs the ssh program, and that would follow all that a configuration of the project says.",
+            fix="Put the host into your own ~/.ssh/config, or give its options in ansible_ssh_common_args.",
+        )  # fmt: skip
     tokens = {"%%": "%", "%h": name, "%n": address, "%p": port, "%r": user}
     return Route(
         name=host, address=name, port=int(port), user=user,
@@ -300,8 +312,23 @@ def _route(
         strict={"ask": "yes", "off": "no"}.get(strict, strict),
         trusted_as=alias or (name if port == "22" else f"[{name}]:{port}"),
         known_hosts=tuple(Path(_tokens(path.strip('"'), tokens)).expanduser() for path in known.split()),
-        timeout=timeout, password=password,
+        timeout=timeout, password=password, program=program, otherwise=otherwise if own else "",
     )  # fmt: skip
+
+
+def _beyond(one: Callable[[str, str], str], identities: Iterable[str]) -> tuple[str, str]:
+    """For what the ssh program is needed at once, and for what when paramiko is not let in."""
+    found = [words for keyword, words in BEYOND.items() if one(keyword, "none").lower() != "none"]
+    found += ["a security key"] if any(_on_hardware(path) for path in identities) else []
+    return next(iter(found), ""), "GSSAPI" if one("gssapiauthentication", "no").lower() == "yes" else ""
+
+
+def _on_hardware(path: str) -> bool:
+    """Whether the public half of a key says that the private one lies on a security key (ssh-keygen(1), ecdsa-sk)."""
+    try:
+        return Path(f"{path}.pub").expanduser().read_text(errors="replace").startswith("sk-")
+    except OSError:
+        return False
 
 
 def _hop(

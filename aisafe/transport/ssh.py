@@ -17,6 +17,7 @@ from aisafe.model import Connection, Login
 from aisafe.transport import knownhosts
 from aisafe.transport.become import plan
 from aisafe.transport.hostconfig import Route, route
+from aisafe.transport.openssh import open_program
 from aisafe.transport.pipe import Pipe
 from aisafe.transport.session import Session, begin
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 KEEPALIVE = 15
 """Seconds between signs of life, so that firewalls keep a quiet connection, and a dead host is noticed."""
+
+
+class NotLetIn(Unreachable):
+    """None of the user's keys and passwords was taken."""
 
 
 class ChannelPipe:
@@ -52,7 +57,14 @@ def open_ssh(connection: Connection) -> Session:
 
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log is in the error that is raised
     way = route(connection)
-    client, close = connect(way)
+    if way.program:
+        return open_program(connection, way)
+    try:
+        client, close = connect(way)
+    except NotLetIn:
+        if not way.otherwise:
+            raise
+        return open_program(connection, way)
 
     def start(line: str, terminal: bool) -> Pipe:
         try:
@@ -197,7 +209,11 @@ def _nobody(way: Route, via: str) -> Unreachable:
     tried = [str(path) for path in way.identity_files] or ["the agent's and the default keys"]
     tried += ["a password"] if way.password is not None else []
     why = f"{via}the host lets nobody in as {way.user!r} with {', '.join(tried)}"
-    return _failed(way, why, fix="Check ansible_user and its key or password (see ssh -v).")
+    return NotLetIn(
+        way.name,
+        f"{way.name} cannot be reached: {why}.",
+        fix="Check ansible_user and its key or password (see ssh -v).",
+    )
 
 
 def _preferring(kinds: set[str]) -> Callable[..., paramiko.Transport]:

@@ -184,3 +184,20 @@ def test_endless_files_are_not_read(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_strictness(tmp_path: Path, checking: bool, arguments: str, strict: str) -> None:
     assert _route(tmp_path, host_key_checking=checking, common_args=arguments).strict == strict
+
+
+def test_for_what_the_ssh_program_is_needed(tmp_path: Path) -> None:
+    key = tmp_path / "hard"
+    key.with_suffix(".pub").write_text("sk-ssh-ed25519@openssh.com AAAA me\n")
+    assert _route(tmp_path).program == ""
+    assert _route(tmp_path, common_args=f"-o CertificateFile={tmp_path}/own-cert.pub").program == "a certificate"
+    assert _route(tmp_path, "Host web1\n PKCS11Provider /usr/lib/card.so\n").program == "PKCS#11"
+    assert _route(tmp_path, "Host web1\n PKCS11Provider none\n").program == ""
+    assert _route(tmp_path, private_key_file=str(key)).program == "a security key"
+    assert _route(tmp_path, private_key_file=str(key), password="x").program == "", "ssh would have to be told it"
+    assert _route(tmp_path, "Host *\n GSSAPIAuthentication yes\n").program == ""
+    assert _route(tmp_path, "Host *\n GSSAPIAuthentication yes\n").otherwise == "GSSAPI"
+    named = tmp_path / "other"
+    named.write_text("Host web1\n PKCS11Provider /tmp/evil.so\n")
+    with pytest.raises(Unreachable, match="would follow all that a configuration of the project says"):
+        _route(tmp_path, common_args=f"-F {named}")
