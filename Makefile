@@ -30,7 +30,7 @@ help:
 	@echo "make newest   the tests of the forecast and the attacks with the newest ansible-core"
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
-	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts (a part of them is in make test)"
+	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts, with the newest ansible-core, too (a part is in make test)"
 	@echo "make runner   ansible-runner: also time-outs, and the pipeline of AWX with process isolation in an image of its own"
 	@echo "make older    ansible-core 2.16 applies and ours judges: a run undone, one confirmed, and the command lines"
 	@echo "make packaging  wheel, sdist, pip, pipx and pre-commit in fresh environments (needs a package index)"
@@ -51,6 +51,7 @@ $(NEWEST_STAMP): pyproject.toml
 	$(NEWEST_PYTHON) -m venv $(NEWEST)
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --upgrade --group newest
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(NEWEST_STAMP)
 
 $(OLDER_STAMP):
@@ -107,6 +108,12 @@ bench: $(STAMP)
 
 commands: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_COMMANDS=1 $(BIN)/pytest -q -n 2 tests/hosts/test_same_command.py
+ifneq ($(NEWEST_PYTHON),)
+	@$(MAKE) --no-print-directory $(NEWEST_STAMP)
+	AISAFE_ALL_COMMANDS=1 $(NEWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider tests/hosts/test_same_command.py
+else
+	@echo "$(NO_NEWEST)"
+endif
 
 runner: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_RUNNER=1 $(BIN)/pytest -q -n 2 tests/hosts/test_runner.py
