@@ -1,4 +1,4 @@
-"""Becoming root on a host: sudo(8) or su(1), with or without a password, never by asking the user."""
+"""Becoming root on a host: sudo(8), su(1) or doas(1), with or without a password, never by asking the user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from aisafe.frozen import frozen
 from aisafe.model import Connection
 
 SU_PROMPT = re.compile(rb"[^\r\n]*(password|passwort|mot de passe|contrase|:)[^\r\n]*: ?$", re.IGNORECASE)
-FIX = "Give the login user root on this host (ansible_become with sudo or su), or log in as root."
+METHODS = ("sudo", "su", "doas")
+FIX = "Give the login user root on this host (ansible_become with sudo, su or doas), or log in as root."
 
 
 @frozen
@@ -40,12 +41,17 @@ def plan(connection: Connection, *, is_root: bool) -> tuple[str, bool]:
     if is_root:
         return "", False
     method = connection.become_method.rsplit(".", 1)[-1]
-    if method not in ("", "sudo", "su"):
+    if method not in ("", *METHODS):
         raise NoRights(
             connection.host, f"{connection.host}: become method {connection.become_method!r} is not supported yet.",
-            fix="Use sudo or su for this host (ansible_become_method).",
+            fix="Use sudo, su or doas for this host (ansible_become_method).",
         )  # fmt: skip
     return method or "sudo", not method
+
+
+def on_terminal(connection: Connection, method: str) -> bool:
+    """Whether the program reads its password from a terminal only: su always has one, doas where a password is given."""
+    return method == "su" or (method == "doas" and connection.become_password is not None)
 
 
 def wrap(connection: Connection, inner: str, *, method: str, optional: bool) -> Becoming:
@@ -60,6 +66,12 @@ def wrap(connection: Connection, inner: str, *, method: str, optional: bool) -> 
             password=connection.become_password, terminal=True, optional=optional, method="su",
         )  # fmt: skip
     exe = f"LC_ALL=C {exe} {flags}"
+    if method == "doas":
+        asks = on_terminal(connection, method)
+        return Becoming(
+            command=f"{exe} {'' if asks else '-n '}-u root {shell}", prompt=SU_PROMPT if asks else None,
+            password=connection.become_password, terminal=asks, optional=optional, method="doas",
+        )  # fmt: skip
     if connection.become_password is None:
         return Becoming(command=f"{exe} -n -u root {shell}", optional=optional, method="sudo")
     mark = f"[aisafe {secrets.token_hex(8)}]"
@@ -70,7 +82,7 @@ def wrap(connection: Connection, inner: str, *, method: str, optional: bool) -> 
 
 
 def program(connection: Connection, method: str) -> str:
-    """sudo or su, where the inventory says it lies. Raises NoRights for any other program: the inventory is under
+    """The program, where the inventory says it lies. Raises NoRights for any other program: the inventory is under
     judgement itself, and it would run on the host before anybody has seen what it does."""
     exe = connection.become_exe or method
     if posixpath.basename(exe) != method or ("/" in exe and not exe.startswith("/")):
@@ -86,6 +98,7 @@ _FLAGS = {
         r"-[HEnSkiP]+|--(set-home|preserve-env|non-interactive|stdin|reset-timestamp|login|preserve-groups)"
     ),
     "su": re.compile(r"-|-[lmpP]+|--(login|preserve-environment|pty)"),
+    "doas": re.compile(r"-n"),
 }
 
 
@@ -108,15 +121,17 @@ def arguments(connection: Connection, method: str) -> str:
 def refused(connection: Connection, becoming: Becoming, said: str) -> NoRights | None:
     """The reason in words when the output of a command that ended early says that root cannot be had; else None."""
     reasons = (
-        (r"a password is required|no password was provided", "sudo asks for a password, and none was given",
+        (r"a password is required|no password was provided|Authentication required|Authorization required",
+         f"{becoming.method} asks for a password, and none was given",
          "Run with -K (--ask-become-pass), or set ansible_become_password."),
-        (r"incorrect password|Authentication failure|Sorry, try again", f"the password for {becoming.method} is wrong",
+        (r"incorrect password|Authentication fail|Sorry, try again", f"the password for {becoming.method} is wrong",
          "Check the become password."),
         (r"is not in the sudoers file|not allowed to (execute|run)|may not run sudo",
          "sudo does not allow it to the user", FIX),
+        (r"doas: Operation not permitted", "doas does not allow it to the user", "Permit it in the host's doas.conf(5)."),
         (r"must have a tty|a terminal is required", "sudo wants a terminal there (requiretty)",
          "Remove requiretty from the host's sudoers for this user."),
-        (r"(sudo|su): (command )?not found|No such file or directory",
+        (r"(sudo|su|doas): (command )?not found|No such file or directory",
          f"{becoming.method} is missing on the host", FIX),
         (r"Permission denied|must be suid|effective uid is not 0|cannot set",
          f"{becoming.method} could not change to root", FIX),

@@ -46,7 +46,7 @@ def open_container(connection: Connection, kind: str) -> Session:
 
     def start(line: str, terminal: bool) -> Pipe:
         if terminal:
-            raise Unreachable(host, f"{host}: su in a container needs a terminal, which is not supported.",
+            raise Unreachable(host, f"{host}: su, and doas with a password, need a terminal, which a container has not.",
                               fix="Use sudo, or root as the container's user.")  # fmt: skip
         return ProcessPipe([*inside, "/bin/sh", "-c", line])
 

@@ -22,9 +22,7 @@ def open_local(connection: Connection) -> Session:
 
     def start(line: str, terminal: bool) -> Pipe:
         if terminal:
-            why = (
-                f"{connection.host}: su on this machine needs a terminal, which is not supported for local connections."
-            )
+            why = f"{connection.host}: su, and doas with a password, need a terminal, which local connections lack."
             raise Unreachable(connection.host, why, fix="Use sudo, or run as root.")
         try:
             return ProcessPipe(["/bin/sh", "-c", line])

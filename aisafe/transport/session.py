@@ -176,7 +176,11 @@ def _attempt(
 ) -> Session:  # fmt: skip
     agent = payload.agent()
     inner = bootstrap.command(
-        version=agent.version, size=len(agent.data), python=python, search=search, raw_terminal=method == "su"
+        version=agent.version,
+        size=len(agent.data),
+        python=python,
+        search=search,
+        raw_terminal=become.on_terminal(connection, method),
     )
     becoming = become.wrap(connection, inner, method=method, optional=optional)
     pipe = start(becoming.command, becoming.terminal)

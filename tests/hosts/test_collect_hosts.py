@@ -177,7 +177,7 @@ def test_ways_in(host: Host, changes: dict[str, Any], root: bool) -> None:
             id="wrong su password",
         ),
         pytest.param(
-            {"user": "deploy", "become_method": "community.general.doas"}, "doas' is not supported yet", id="doas"
+            {"user": "deploy", "become_method": "community.general.pbrun"}, "pbrun' is not supported yet", id="pbrun"
         ),
         pytest.param({"private_key_file": None}, "lets nobody in as 'root'", id="no key"),
         pytest.param(

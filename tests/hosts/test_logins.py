@@ -34,6 +34,9 @@ BECOME = {
     "root": "ansible_user=root",
     "sudo": "ansible_user=deploy ansible_become_method=sudo",
     "sudo with a password": f"ansible_user=askpass ansible_become_method=sudo ansible_become_password={PASSWORD}",
+    "doas": "ansible_user=nosudo ansible_become_method=community.general.doas",
+    "doas with a password": "ansible_user=askpass ansible_become_method=community.general.doas "
+    f"ansible_become_password={PASSWORD}",
     "su": "ansible_user=nosudo ansible_become_method=su ansible_become_password=root-pw",
 }
 PASSWORD_ALONE = "-o PubkeyAuthentication=no -o PreferredAuthentications=password"
@@ -87,6 +90,9 @@ def run_both(host: Host, place: Workplace, **environ: str) -> None:
 
 @pytest.mark.parametrize("become", BECOME)
 def test_become(host: Host, tmp_path: Path, become: str) -> None:
+    if become.startswith("doas"):
+        host.run("apt-get update -q && apt-get install -qy opendoas", timeout=300)
+        host.write("/etc/doas.conf", "permit nopass nosudo\npermit askpass\n", mode=0o400)
     run_both(host, workplace(tmp_path / "work", [f"{plain(host)} {BECOME[become]}"]))
 
 

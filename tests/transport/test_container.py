@@ -41,7 +41,7 @@ def begun(monkeypatch: pytest.MonkeyPatch, **given: str) -> tuple[bool, list[str
     monkeypatch.setattr(container, "ProcessPipe", argv.append)
     assert container.open_container(Connection(host="box", address="box-1", **given), "docker") == "session"  # type: ignore[comparison-overlap]
     found["start"]("agent", False)  # type: ignore[operator]
-    with pytest.raises(Unreachable, match="su in a container needs a terminal"):
+    with pytest.raises(Unreachable, match="su, and doas with a password, need a terminal"):
         found["start"]("agent", True)  # type: ignore[operator]
     return bool(found["root"]), argv[0][1:]
 

@@ -11,7 +11,7 @@ import pytest
 
 from aisafe.errors import AgentError, HostError, NoRights, Unreachable
 from aisafe.model import Connection
-from aisafe.transport import payload
+from aisafe.transport import become, payload
 from aisafe.transport.session import RemoteTrace, Session, begin
 
 HERE = b"aisafe:here\n"
@@ -251,3 +251,16 @@ def test_echoed_password_is_not_shown() -> None:
     with pytest.raises(Unreachable) as caught:
         begin(connection, Starter(ActedPipe(b"Password: ", b"s3cret\r\nbroken shell s3cret\r\n", b"")), is_root=False)
     assert "s3cret" not in str(caught.value)
+
+
+def test_doas_asks_on_a_terminal_only_where_there_is_a_password() -> None:
+    silent = become.wrap(
+        Connection(host="h", become_method="community.general.doas"), "agent", method="doas", optional=False
+    )
+    assert silent.command == "LC_ALL=C doas  -n -u root /bin/sh -c agent"
+    assert (silent.terminal, silent.prompt) == (False, None)
+    asked = become.wrap(Connection(host="h", become_password="x"), "agent", method="doas", optional=False)
+    assert "-n" not in asked.command
+    assert asked.terminal
+    assert asked.prompt is not None
+    assert asked.prompt.search(b"doas (ann@web1) password: ")
