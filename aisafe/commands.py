@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,20 +15,21 @@ from rich.table import Table
 from rich.text import Text
 
 from aisafe import __version__
+from aisafe.addressed import addressed, chosen_settings, recorded_connections
 from aisafe.commands_init import init
 from aisafe.commands_rules import explain, rules
+from aisafe.commands_snapshots import app as snapshots
 from aisafe.commands_static import static
 from aisafe.completion import completion
-from aisafe.config import Settings, settings
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
-from aisafe.model import Connection, HostResult, HostState, Target
+from aisafe.model import HostResult, HostState
 from aisafe.playbook.commandline import parse
-from aisafe.playbook.passwords import Passwords, ask_all
+from aisafe.playbook.passwords import ask_all
 from aisafe.playbook.program import find_ansible_playbook
 from aisafe.reports import View as RunView
 from aisafe.reports.terminal import clean, render
-from aisafe.runs import RunRecord, RunStore
+from aisafe.runs import RunStore
 from aisafe.transport.pool import SessionPool
 from aisafe.view import console
 
@@ -44,12 +44,8 @@ app = typer.Typer(
 Run = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or 'last'.")]
 
 
-def _settings() -> Settings:
-    return settings(Path.cwd(), os.environ, {})
-
-
 def _store() -> RunStore:
-    return RunStore(_settings().state_dir / "runs")
+    return RunStore(chosen_settings().state_dir / "runs")
 
 
 @app.callback(invoke_without_command=True)
@@ -161,7 +157,7 @@ def rollback(
     record = _store().load(run)
     words = ["-k"] * ask_pass + ["-K"] * ask_become_pass
     given = ask_all(parse(words, known=()), {}, Path("/"), getpass.getpass)
-    connections = _connections(record, given)
+    connections = recorded_connections(record, given)
     if not connections:
         raise UsageError(f"Run {record.id} reached no host, so there is nothing to bring back.")
     out = console(stderr=True)
@@ -184,26 +180,16 @@ def rollback(
         raise typer.Exit(int(ExitCode.ROLLBACK_FAILED))
 
 
-def _connections(record: RunRecord, given: Passwords) -> dict[str, Connection]:
-    hosts = (record.stage("target") or {}).get("hosts", {})
-    return {
-        host: Connection(
-            host=host, **entry, password=given.connection, become_password=given.become or given.connection
-        )
-        for host, entry in hosts.items()
-    }
-
-
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def doctor(context: typer.Context) -> None:
     """What is missing on the controller and on hosts, and how to get it: aisafe doctor -i inventory PATTERN [-K …]."""
     from aisafe.collect import collect  # noqa: PLC0415  only this word needs it
 
     out = console(stderr=False)
-    chosen = _settings()
+    chosen = chosen_settings()
     program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
     out.print(f"controller: Python {sys.version.split()[0]}, aisafe {__version__}, applies with {program}")
-    target = _addressed(context.args)
+    target = addressed(context.args)
     if target is None:
         out.print("Name hosts to have them examined too: aisafe doctor -i inventory PATTERN")
         return
@@ -214,36 +200,10 @@ def doctor(context: typer.Context) -> None:
         raise typer.Exit(int(ExitCode.ERROR))
 
 
-def _addressed(arguments: list[str]) -> Target | None:
-    """The hosts that the patterns among ansible's options name, None without a pattern. Raises UsageError for no host."""
-    from aisafe.simulation.client import Simulation  # noqa: PLC0415
-
-    line = parse(arguments, known=())
-    patterns = [word.value for word in line.words if word.name == "" and word.value]
-    if not patterns:
-        return None
-    options = [item for word in line.words if word.name for item in line.arguments[word.start : word.end]]
-    passwords, chosen = ask_all(line, os.environ, Path.cwd(), getpass.getpass), _settings()
-    with tempfile.TemporaryDirectory(prefix="aisafe-") as directory:
-        playbook = Path(directory, "hosts.yml")
-        playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n", encoding="utf-8")
-        with Simulation(
-            argv=[*options, str(playbook)], cwd=Path.cwd(), environ=os.environ, connection_password=passwords.connection,
-            become_password=passwords.become, vault_passwords=passwords.vault, trust=chosen.trust, base=chosen.base,
-            allow_untested=chosen.allow_untested_ansible,
-        ) as simulation:  # fmt: skip
-            target = simulation.target()
-    if not target.connections:
-        raise UsageError(
-            f"No host of the inventory fits {' '.join(patterns)}.", fix="Name others: -i INVENTORY PATTERN"
-        )
-    return target
-
-
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def uninstall(context: typer.Context) -> None:
     """Take everything of aisafe off hosts, snapshots included: aisafe uninstall -i inventory PATTERN [-K …]."""
-    target = _addressed(context.args)
+    target = addressed(context.args)
     if target is None:
         raise UsageError("No hosts are named.", fix="Write: aisafe uninstall -i INVENTORY PATTERN")
     out = console(stderr=True)
@@ -264,6 +224,7 @@ def uninstall(context: typer.Context) -> None:
         raise typer.Exit(int(ExitCode.ERROR))
 
 
+app.add_typer(snapshots, name="snapshots")
 state_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Record hosts, to judge where they cannot be reached."
 )
@@ -280,7 +241,7 @@ def save(
     from aisafe.playbook.facts_payload import facts_payload  # noqa: PLC0415
     from aisafe.recorded import save as write  # noqa: PLC0415
 
-    target = _addressed(context.args)
+    target = addressed(context.args)
     if target is None:
         raise UsageError("No hosts are named.", fix="Write: aisafe state save -i INVENTORY PATTERN -o FILE")
     with SessionPool(target.connections) as pool:

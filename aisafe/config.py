@@ -91,6 +91,7 @@ class Settings:
     scope: tuple[str, ...] = ()
     forks: int = 10
     keep_runs: int = 200
+    keep_snapshots: int = 3
     kubernetes_version: str = ""
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
@@ -204,7 +205,7 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
 
 _PLAIN = (
     "rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "kubernetes_version", "model",
-    "plan_only", "prompt_text", "debug", "allow_untested_ansible",
+    "keep_snapshots", "plan_only", "prompt_text", "debug", "allow_untested_ansible",
 )  # fmt: skip
 
 

@@ -85,6 +85,8 @@ OPTIONS: tuple[Option, ...] = (
     _option("kubernetes_version", "VERSION", "text", "none", "",
             "The cluster's version, such as 1.31, that Kubernetes manifests are judged against."),
     _option("keep_runs", "NUMBER", "integer", "200", "runs", "How many records of runs are kept, the newest."),
+    _option("keep_snapshots", "NUMBER", "integer", "3", "runs",
+            "How many runs' snapshots each host keeps, the newest; the last confirmed one stays."),
     Option(name="", env="", key="rules", metavar="RULE: LEVEL", default="each rule's own",
            help="error (blocks), warn, note (shown with -v) or off, for each rule."),
     Option(name="", env="", key="checks", metavar="LIST", default="none",

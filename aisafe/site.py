@@ -152,7 +152,10 @@ class RealSite:
             "pid": str(os.getpid()),
             "command": "aisafe-playbook " + " ".join(self._line.playbooks),
         }
-        return Guard(self.pool, run=run, scopes=scopes, deadline=self._settings.deadline, holder=holder, say=self._say)
+        return Guard(
+            self.pool, run=run, scopes=scopes, deadline=self._settings.deadline, holder=holder, say=self._say,
+            keep=self._settings.keep_snapshots,
+        )  # fmt: skip
 
     def apply(self, *, shells: Mapping[str, str], results: Path, stop: threading.Event) -> Applied:
         from aisafe.playbook.apply import apply  # noqa: PLC0415

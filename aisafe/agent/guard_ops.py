@@ -10,6 +10,7 @@ from . import docker, firewall, network, rollback, settings, snapshot, uninstall
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
+from .retention import KEEP_RUNS, retain
 from .scope import Scope
 from .snapshot import Progress
 from .store import ENDED, Run, Store, now, write, write_json
@@ -66,7 +67,7 @@ def confirm(args: Args, progress: Progress) -> dict[str, Any]:
         watchdog.close_apply(store, run)
         if os.path.exists(run.file("docker.json")):
             docker.drop_kept(run, Engine())
-        snapshot.retain(store)
+        retain(store, int(run.record.get("keep") or KEEP_RUNS))
     return {"state": run.state, "left_running": running}
 
 

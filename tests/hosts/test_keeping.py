@@ -1,0 +1,85 @@
+"""What hosts keep of runs, used afterwards: listed, compared, single paths brought back, pruned, verified."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts.test_shows import UNFORESEEN_FAILURE
+from tests.story import Workplace, workplace
+
+EDITS = """
+- hosts: monitored
+  tasks:
+    - ansible.builtin.copy: {dest: /etc/motd, content: "by the run\\n", mode: "0640"}
+    - ansible.builtin.file: {path: /etc/shop, state: directory, mode: "0750"}
+    - ansible.builtin.copy: {dest: /etc/shop/shop.conf, content: "port = 1\\n", mode: "0600"}
+    - ansible.builtin.systemd_service: {name: cron.service, state: stopped}
+"""
+HOSTS = ("-i", "inventory.ini", "monitored")
+
+
+@pytest.fixture
+def place(host, tmp_path) -> Workplace:
+    return workplace(tmp_path / "work", [host.inventory_line()])
+
+
+def last_run(place: Workplace) -> str:
+    return place.run("aisafe", "runs", "-n", "1").stdout.split()[0]
+
+
+def test_snapshots_are_listed_compared_brought_back_and_pruned(host, place):
+    host.run("printf 'as it was\\n' > /etc/motd; chmod 644 /etc/motd; setfattr -n user.kept -v yes /etc/motd || true")
+    before = host.run("stat -c '%a %u %g %y' /etc/motd; getfattr -d --absolute-names /etc/motd || true").stdout
+    assert place.playbook(place.write("edits.yml", EDITS)).returncode == 0
+    run = last_run(place)
+    place.write("fails.yml", f"- hosts: monitored\n  tasks:\n    - command: {UNFORESEEN_FAILURE}\n")
+    assert place.playbook("fails.yml").returncode == 21
+
+    listed = place.run("aisafe", "snapshots", "list", *HOSTS)
+    assert listed.returncode == 0, listed.stderr
+    for words in (run, "confirmed", "rolled back", "MiB together", "free beside them"):
+        assert words in listed.stdout, listed.stdout
+    shown = place.run("aisafe", "snapshots", "show", run, *HOSTS)
+    for words in ("/etc", "cron.service", "containers", "/etc/shop"):
+        assert words in shown.stdout, shown.stdout
+    compared = place.run("aisafe", "snapshots", "diff", run)
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    for words in ("~ /etc/motd: ", "content", "mode", "+ /etc/shop/shop.conf", "unit cron.service is inactive"):
+        assert words in compared.stdout, compared.stdout
+    both = place.run("aisafe", "snapshots", "diff", run, "--against", last_run(place))
+    assert "+ /etc/shop/shop.conf" in both.stdout, both.stdout
+
+    host.run("echo mine > /etc/shop/mine; echo untouched > /etc/untouched")
+    done = place.run("aisafe", "snapshots", "restore", run, "/etc/motd", "/etc/shop", *HOSTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert host.run("cat /etc/motd").stdout == "as it was\n"
+    assert host.run("stat -c '%a %u %g %y' /etc/motd; getfattr -d --absolute-names /etc/motd || true").stdout == before
+    assert host.run("test ! -e /etc/shop && cat /etc/untouched").stdout == "untouched\n"
+    kept = next(line for line in done.stdout.splitlines() if "what stood there is in" in line).split()[6].rstrip(",")
+    assert host.run(f"cat {kept}/etc/motd {kept}/etc/shop/shop.conf {kept}/etc/shop/mine").stdout.split("\n")[:3] == [
+        "by the run", "port = 1", "mine",
+    ]  # fmt: skip
+    refused = place.run("aisafe", "snapshots", "restore", run, "/proc/version", *HOSTS)
+    assert refused.returncode == 1, refused.stdout
+    assert "does not cover" in refused.stderr
+
+    kept_last = place.run("aisafe", "snapshots", "prune", "--keep", "0", *HOSTS)
+    assert kept_last.returncode == 0, kept_last.stderr
+    assert f"{run} stays: it is the last confirmed one" in kept_last.stdout, kept_last.stdout
+    used = int(host.run("du -s -B1 /var/lib/aisafe/runs").stdout.split()[0])
+    pruned = place.run("aisafe", "snapshots", "prune", "--space", "0", "--last", *HOSTS)
+    assert pruned.returncode == 0, pruned.stderr
+    assert host.run("ls /var/lib/aisafe/runs").stdout == ""
+    freed = used - int(host.run("du -s -B1 /var/lib/aisafe/runs").stdout.split()[0])
+    said = float(next(line for line in pruned.stdout.splitlines() if "are freed" in line).split()[1])
+    assert abs(said - freed / (1 << 20)) < 1, (said, freed)
+    gone = place.run("aisafe", "snapshots", "diff", run)
+    assert gone.returncode == 1
+    assert "There is no snapshot" in gone.stderr
+
+
+def test_as_many_are_kept_as_the_settings_say(host, place):
+    place.write("fails.yml", f"- hosts: monitored\n  tasks:\n    - command: {UNFORESEEN_FAILURE}\n")
+    for _ in range(3):
+        assert place.playbook("fails.yml", AISAFE_KEEP_SNAPSHOTS="1").returncode == 21
+    assert len(host.run("ls /var/lib/aisafe/runs").stdout.split()) == 1
