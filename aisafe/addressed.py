@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
+from rich.text import Text
+
 from aisafe.config import Settings, settings
-from aisafe.errors import HostError, UsageError
+from aisafe.errors import ExitCode, HostError, UsageError
 from aisafe.model import Connection, Target
 from aisafe.playbook.commandline import parse
 from aisafe.playbook.passwords import Passwords, ask_all
-from aisafe.runs import RunRecord
+from aisafe.reports.terminal import clean
+from aisafe.runs import RunRecord, RunStore
 from aisafe.transport.pool import SessionPool
+from aisafe.view import console
 
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 PATIENCE = 900.0
 """Seconds that a host may take to look through what it keeps."""
 
@@ -86,22 +92,68 @@ def connections_of(record: RunRecord | None, arguments: Sequence[str]) -> Mappin
     return found
 
 
-@contextmanager
-def conversation(connections: Mapping[str, Connection]) -> Iterator[Callable[[str, Mapping[str, Any]], Answers]]:
-    """Ask all of the hosts one thing after the other, each time all at once: (operation, arguments) -> answers."""
-    with SessionPool(connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
-
-        def ask(operation: str, arguments: Mapping[str, Any]) -> Answers:
-            def one(host: str) -> dict[str, Any] | HostError:
-                try:
-                    return pool.session(host).call(operation, arguments, timeout=PATIENCE)
-                except HostError as error:
-                    return error
-
-            return dict(zip(connections, workers.map(one, connections), strict=True))
-
-        yield ask
-
-
 Answers = dict[str, dict[str, Any] | HostError]
 """By host: what it answered, or why it did not."""
+
+
+def answers_of(connections: Mapping[str, Connection], operation: str, asked: Mapping[str, Any]) -> Answers:
+    """Ask all of these hosts one thing, all at once."""
+    with SessionPool(connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
+
+        def one(host: str) -> dict[str, Any] | HostError:
+            try:
+                return pool.session(host).call(operation, asked, timeout=PATIENCE)
+            except HostError as error:
+                return error
+
+        return dict(zip(connections, workers.map(one, connections), strict=True))
+
+
+class NamedRun:
+    """The run that is meant: as recorded on this machine, else an id as hosts know it. Raises UsageError."""
+
+    def __init__(self, name: str) -> None:
+        self.record: RunRecord | None = None
+        try:
+            self.record = RunStore(chosen_settings().state_dir / "runs").load(name)
+        except UsageError:
+            if not RUN_ID.fullmatch(name):
+                raise
+        self.id = self.record.id if self.record is not None else name
+
+
+def taken_apart(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    """RUN, paths, and the arguments without RUN and paths. Raises UsageError without RUN."""
+    line = parse(arguments, known=())
+    plain = [word for word in line.words if word.name == ""]
+    if not plain:
+        raise UsageError("No run is named.", fix="Give its id, the beginning of one, or 'last'; see aisafe runs.")
+    paths = [word for word in plain[1:] if (word.value or "").startswith("/")]
+    taken = {word.start for word in (plain[0], *paths)}
+    rest = [item for place, item in enumerate(line.arguments) if place not in taken]
+    return plain[0].value or "", [word.value or "" for word in paths], rest
+
+
+def asked_of(
+    arguments: Sequence[str], operation: str, asked: Mapping[str, Any], *, record: RunRecord | None = None
+) -> Answers:
+    """Ask the hosts that ``arguments`` name, else those of ``record``. Raises UsageError where neither names any."""
+    return answers_of(connections_of(record, arguments), operation, asked)
+
+
+def told(answers: Answers, *, say: bool = True) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What hosts answered; of those that did not, why."""
+    for host, answer in answers.items():
+        if isinstance(answer, HostError):
+            if say:
+                console(stderr=True).print(Text(clean(f"{host}: {answer}"), style="red"), soft_wrap=True)
+        else:
+            yield host, answer
+
+
+def end(answers: Answers, *, worst: ExitCode = ExitCode.OK) -> None:
+    """Leave with ``worst``; a host that could not be asked is never well. Raises typer.Exit."""
+    failed = any(isinstance(answer, HostError) for answer in answers.values())
+    code = worst or (ExitCode.ERROR if failed else ExitCode.OK)
+    if code:
+        raise typer.Exit(int(code))

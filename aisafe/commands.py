@@ -19,7 +19,9 @@ from aisafe.addressed import addressed, chosen_settings, recorded_connections
 from aisafe.commands_init import init
 from aisafe.commands_rules import explain, rules
 from aisafe.commands_snapshots import app as snapshots
+from aisafe.commands_snapshots import like_ansible
 from aisafe.commands_static import static
+from aisafe.commands_verify import verify
 from aisafe.completion import completion
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
@@ -55,7 +57,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def plan() -> None:
     """What a run would do and what would break: takes ansible-playbook's arguments, changes nothing.
 
@@ -65,7 +67,7 @@ def plan() -> None:
     """
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def fix() -> None:
     """The ways out as changes of your own files: takes ansible-playbook's arguments; shows a diff, or applies it.
 
@@ -180,7 +182,7 @@ def rollback(
         raise typer.Exit(int(ExitCode.ROLLBACK_FAILED))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def doctor(context: typer.Context) -> None:
     """What is missing on the controller and on hosts, and how to get it: aisafe doctor -i inventory PATTERN [-K …]."""
     from aisafe.collect import collect  # noqa: PLC0415  only this word needs it
@@ -200,7 +202,7 @@ def doctor(context: typer.Context) -> None:
         raise typer.Exit(int(ExitCode.ERROR))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def uninstall(context: typer.Context) -> None:
     """Take everything of aisafe off hosts, snapshots included: aisafe uninstall -i inventory PATTERN [-K …]."""
     target = addressed(context.args)
@@ -225,13 +227,14 @@ def uninstall(context: typer.Context) -> None:
 
 
 app.add_typer(snapshots, name="snapshots")
+app.command(context_settings=like_ansible)(verify)
 state_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Record hosts, to judge where they cannot be reached."
 )
 app.add_typer(state_app, name="state")
 
 
-@state_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@state_app.command(context_settings=like_ansible)
 def save(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("state.json"),

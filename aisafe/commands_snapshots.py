@@ -12,13 +12,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from aisafe.addressed import Answers, chosen_settings, connections_of, conversation
-from aisafe.errors import ExitCode, HostError, UsageError
+from aisafe.addressed import NamedRun, asked_of, end, taken_apart, told
+from aisafe.errors import ExitCode, UsageError
 from aisafe.formats.sizes import size_of
 from aisafe.formats.sizes import words as in_words
-from aisafe.playbook.commandline import parse
 from aisafe.reports.terminal import clean
-from aisafe.runs import RunRecord, RunStore
 from aisafe.view import console
 
 app = typer.Typer(
@@ -27,7 +25,6 @@ app = typer.Typer(
 )  # fmt: skip
 like_ansible = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 NOW = "now"
 SHOWN_UNITS = 12
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -40,11 +37,11 @@ def list_(context: typer.Context) -> None:
     Of each: when, how many paths, what room it takes and what would be free without it (snapshots share files), its
     state, and whose run it was.
     """
-    answers = _asked(context.args, "snapshots", {})
+    answers = asked_of(context.args, "snapshots", {})
     table = Table.grid(padding=(0, 2, 0, 0))
     for name in ("host", "run", "taken", "state", "paths", "size", "alone", "whose"):
         table.add_column(name, overflow="fold", no_wrap=name != "whose")
-    for host, answer in _told(answers):
+    for host, answer in told(answers):
         for found in answer["runs"]:
             left = found["deadline_left"]
             state = found["state"].replace("-", " ") + (f", {left:.0f} s left" if left is not None else "")
@@ -55,12 +52,12 @@ def list_(context: typer.Context) -> None:
     if table.row_count:
         out.print("host, run, taken, state, paths, size, freed without it, whose", style="dim")
     out.print(table)
-    for host, answer in _told(answers, say=False):
+    for host, answer in told(answers, say=False):
         free = "" if answer["free"] is None else f", {in_words(answer['free'])} are free beside them"
         count = len(answer["runs"])
         said = f"{count} snapshot{'s'[: count != 1]}, {in_words(answer['bytes'])} together{free}" if count else "none"
         out.print(Text(clean(f"{host}: {said}")))
-    _end(answers)
+    end(answers)
 
 
 @app.command(context_settings=like_ansible)
@@ -69,16 +66,16 @@ def show(context: typer.Context) -> None:
 
     Without hosts, on those of the run as this machine recorded it.
     """
-    name, _, rest = _named(context.args)
-    run = _Run(name)
-    answers = _asked(rest, "snapshot", {"run": run.id}, record=run.record)
+    name, _, rest = taken_apart(context.args)
+    run = NamedRun(name)
+    answers = asked_of(rest, "snapshot", {"run": run.id}, record=run.record)
     out = console(stderr=False)
-    for host, found in _told(answers):
+    for host, found in told(answers):
         out.print(Text(clean(f"{host}: run {found['run']}, {found['state'].replace('-', ' ')}, taken "
                              f"{_time(found['since'])} for {found['holder']}"), style="bold"))  # fmt: skip
         for line in _shown(found):
             out.print(Text(clean(f"  {line}")))
-    _end(answers)
+    end(answers)
 
 
 def _shown(found: Mapping[str, Any]) -> Iterator[str]:
@@ -113,12 +110,12 @@ def diff(
     Files path by path with the kind of difference (+ new, - gone, ~ changed), units, containers, sockets, firewall,
     network and kernel settings. What could not be compared is said, and then the exit code is 1.
     """
-    name, _, rest = _named(context.args)
-    run = _Run(name)
-    other = "" if against == NOW else _Run(against).id
-    answers = _asked(rest, "snapshot_diff", {"run": run.id, "other": other}, record=run.record)
+    name, _, rest = taken_apart(context.args)
+    run = NamedRun(name)
+    other = "" if against == NOW else NamedRun(against).id
+    answers = asked_of(rest, "snapshot_diff", {"run": run.id, "other": other}, record=run.record)
     out, blind = console(stderr=False), False
-    for host, found in _told(answers):
+    for host, found in told(answers):
         lines = [f"{one['op']} {one['text']}" for one in found["files"]] + [f"~ {line}" for line in found["other"]]
         out.print(
             Text(clean(f"{host}: {len(lines)} differences" if lines else f"{host}: no differences"), style="bold")
@@ -128,7 +125,7 @@ def diff(
         for line in found["unseen"]:
             blind = True
             out.print(Text(clean(f"  not compared: {line}"), style="yellow"), soft_wrap=True)
-    _end(answers, worst=ExitCode.ERROR if blind else ExitCode.OK)
+    end(answers, worst=ExitCode.ERROR if blind else ExitCode.OK)
 
 
 @app.command(context_settings=like_ansible)
@@ -138,17 +135,17 @@ def restore(context: typer.Context) -> None:
     A directory comes back with all that was in it, and what is new in it goes. What stood there is kept beside the run's
     record on the host, and its place is said. Services are not restarted. Exits 22 when not everything came back.
     """
-    name, paths, rest = _named(context.args)
+    name, paths, rest = taken_apart(context.args)
     if not paths:
         raise UsageError("No path is named.", fix="Write: aisafe snapshots restore RUN /PATH… [-i INVENTORY PATTERN]")
-    run, who = _Run(name), f"{getpass.getuser()} at {socket.gethostname()}"
-    answers = _asked(rest, "snapshot_restore", {"run": run.id, "paths": paths, "holder": who}, record=run.record)
+    run, who = NamedRun(name), f"{getpass.getuser()} at {socket.gethostname()}"
+    answers = asked_of(rest, "snapshot_restore", {"run": run.id, "paths": paths, "holder": who}, record=run.record)
     out, failed = console(stderr=False), False
-    for host, found in _told(answers):
+    for host, found in told(answers):
         failed = failed or bool(found["residue"])
         for line in _restored(found, paths):
             out.print(Text(clean(f"{host}: {line}")), soft_wrap=True)
-    _end(answers, worst=ExitCode.ROLLBACK_FAILED if failed else ExitCode.OK)
+    end(answers, worst=ExitCode.ROLLBACK_FAILED if failed else ExitCode.OK)
 
 
 def _restored(found: Mapping[str, Any], asked: Sequence[str]) -> Iterator[str]:
@@ -185,9 +182,9 @@ def prune(
     wanted = {"keep": keep, "older": _seconds(older_than), "space": _bytes(space), "last": last, "dry": dry_run}
     if all(wanted[name] is None for name in ("keep", "older", "space")):
         raise UsageError("What is to go is not said.", fix="Give one of --keep N, --older-than 30d, --space 2G.")
-    answers = _asked(context.args, "snapshot_prune", wanted)
+    answers = asked_of(context.args, "snapshot_prune", wanted)
     out, left = console(stderr=False), False
-    for host, found in _told(answers):
+    for host, found in told(answers):
         for one in found["gone"]:
             word = "would go" if dry_run else "is gone"
             out.print(
@@ -200,7 +197,7 @@ def prune(
         out.print(Text(clean(f"{host}: {in_words(found['bytes'])} {verb}, {in_words(found['held'])} stay")))
         for run, why in found["kept"].items():
             out.print(Text(clean(f"{host}: {run} stays: {why}"), style="dim"))
-    _end(answers, worst=ExitCode.ERROR if left else ExitCode.OK)
+    end(answers, worst=ExitCode.ERROR if left else ExitCode.OK)
 
 
 def _seconds(text: str) -> float | None:
@@ -219,57 +216,6 @@ def _bytes(text: str) -> int | None:
     if size is None:
         raise UsageError(f"--space {text} is no size.", fix="Write a number and K, M, G or T: --space 2G")
     return size
-
-
-class _Run:
-    """The run that is meant: as recorded on this machine, else an id as hosts know it. Raises UsageError."""
-
-    def __init__(self, name: str) -> None:
-        self.record: RunRecord | None = None
-        try:
-            self.record = RunStore(chosen_settings().state_dir / "runs").load(name)
-        except UsageError:
-            if not RUN_ID.fullmatch(name):
-                raise
-        self.id = self.record.id if self.record is not None else name
-
-
-def _named(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
-    """RUN, paths, and the arguments without RUN and paths. Raises UsageError without RUN."""
-    line = parse(arguments, known=())
-    plain = [word for word in line.words if word.name == ""]
-    if not plain:
-        raise UsageError("No run is named.", fix="Give its id, the beginning of one, or 'last'; see aisafe runs.")
-    paths = [word for word in plain[1:] if (word.value or "").startswith("/")]
-    taken = {word.start for word in (plain[0], *paths)}
-    rest = [item for place, item in enumerate(line.arguments) if place not in taken]
-    return plain[0].value or "", [word.value or "" for word in paths], rest
-
-
-def _asked(
-    arguments: Sequence[str], operation: str, asked: Mapping[str, Any], *, record: RunRecord | None = None
-) -> Answers:
-    connections = connections_of(record, arguments)
-    with conversation(connections) as ask:
-        return ask(operation, asked)
-
-
-def _told(answers: Answers, *, say: bool = True) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What hosts answered; of those that did not, why."""
-    for host, answer in answers.items():
-        if isinstance(answer, HostError):
-            if say:
-                console(stderr=True).print(Text(clean(f"{host}: {answer}"), style="red"), soft_wrap=True)
-        else:
-            yield host, answer
-
-
-def _end(answers: Answers, *, worst: ExitCode = ExitCode.OK) -> None:
-    """A host that could not be asked is never well."""
-    failed = any(isinstance(answer, HostError) for answer in answers.values())
-    code = worst or (ExitCode.ERROR if failed else ExitCode.OK)
-    if code:
-        raise typer.Exit(int(code))
 
 
 def _time(text: str | None) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from aisafe import commands_snapshots as snapshots
+from aisafe import addressed
 from aisafe.commands import app
 from aisafe.errors import AgentError, UsageError
 
@@ -27,16 +26,12 @@ def hosts(monkeypatch, tmp_path):
         found.given = list(arguments)
         return dict.fromkeys(("a", "b"))
 
-    @contextmanager
-    def conversation(_connections):
-        def ask(operation, arguments):
-            found.asked = (operation, dict(arguments))
-            return found.answers
+    def answers_of(_connections, operation, arguments):
+        found.asked = (operation, dict(arguments))
+        return found.answers
 
-        yield ask
-
-    monkeypatch.setattr(snapshots, "connections_of", connections)
-    monkeypatch.setattr(snapshots, "conversation", conversation)
+    monkeypatch.setattr(addressed, "connections_of", connections)
+    monkeypatch.setattr(addressed, "answers_of", answers_of)
     return found
 
 

@@ -56,7 +56,7 @@ def _lines(path: str) -> int:
 
 def show(args: Args, progress: Progress) -> Dict[str, Any]:
     """What one snapshot covers: trees, units that were up, containers; and what it does not, each with its reason."""
-    run = _run(args)
+    run = named_run(args)
     record = run.record
     scope = dict(record.get("scope") or {})
     found: Dict[str, Any] = dict(
@@ -82,8 +82,8 @@ def _replaced(run: Run) -> list[str]:
 
 def diff(args: Args, progress: Progress) -> Dict[str, Any]:
     """From a snapshot to ``other``, another one or '' for the present: files, units, containers and the rest."""
-    run, other = _run(args), str(args.get("other") or "")
-    against = _run({"run": other}) if other else None
+    run, other = named_run(args), str(args.get("other") or "")
+    against = named_run({"run": other}) if other else None
     progress("comparing files")
     scope, theirs = _scope(run), _scope(against) if against is not None else None
     unseen: list[str] = []
@@ -96,10 +96,11 @@ def diff(args: Args, progress: Progress) -> Dict[str, Any]:
     progress("comparing units, containers and the rest")
     now_side = aspects.kept(against) if against is not None else aspects.live
     lines, more = aspects.differences(aspects.kept(run), now_side)
-    return {"files": [_shown(one) for one in found], "other": lines, "unseen": [*_summed(unseen), *more]}
+    return {"files": [shown(one) for one in found], "other": lines, "unseen": [*_summed(unseen), *more]}
 
 
-def _shown(difference: Difference) -> Dict[str, Any]:
+def shown(difference: Difference) -> Dict[str, Any]:
+    """One difference for the controller."""
     return {"op": difference.op, "path": difference.path, "text": str(difference).replace("file ", "", 1)}
 
 
@@ -169,7 +170,8 @@ def _store() -> Store:
     return Store()
 
 
-def _run(args: Args) -> Run:
+def named_run(args: Args) -> Run:
+    """The run of that name. Raises AgentFailure (no-root, no-snapshot)."""
     run = _store().run(str(args.get("run", "")))
     if not run.state:
         raise AgentFailure("no-snapshot", "There is no snapshot of run %s on this host." % run.ident,

@@ -83,3 +83,37 @@ def test_as_many_are_kept_as_the_settings_say(host, place):
     for _ in range(3):
         assert place.playbook("fails.yml", AISAFE_KEEP_SNAPSHOTS="1").returncode == 21
     assert len(host.run("ls /var/lib/aisafe/runs").stdout.split()) == 1
+
+
+def test_a_run_is_verified_at_any_time(host, place):
+    place.write("edits.yml", EDITS + f"    - command: {UNFORESEEN_FAILURE}\n")
+    assert place.playbook("edits.yml").returncode == 21
+    undone = last_run(place)
+    well = place.run("aisafe", "verify", undone)
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "as it was before the run" in well.stdout
+    host.run("echo drift >> /etc/motd; systemctl stop cron.service")
+    drifted = place.run("aisafe", "verify", undone, *HOSTS)
+    assert drifted.returncode == 22, drifted.stdout
+    for words in ("~ /etc/motd: ", "content", "unit cron.service is inactive"):
+        assert words in drifted.stdout, drifted.stdout
+
+    place.write("edits.yml", EDITS)
+    assert place.playbook("edits.yml").returncode == 0
+    confirmed = last_run(place)
+    well = place.run("aisafe", "verify", "last")
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "when it was confirmed" in well.stdout
+    host.run("rm /etc/shop/shop.conf; echo mine > /etc/mine")
+    drifted = place.run("aisafe", "verify", confirmed)
+    assert drifted.returncode == 22, drifted.stdout
+    for words in ("- /etc/shop/shop.conf", "+ /etc/mine"):
+        assert words in drifted.stdout, drifted.stdout
+
+    assert place.run("aisafe", "rollback", confirmed).returncode == 0
+    well = place.run("aisafe", "verify", confirmed)
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "with what others changed since" in well.stdout
+    place.write("bad.ini", "[monitored]\n" + host.inventory_line().replace("ansible_port=22", "ansible_port=1") + "\n")
+    blind = place.run("aisafe", "verify", confirmed, "-i", "bad.ini")
+    assert blind.returncode == 22, blind.stdout + blind.stderr
