@@ -159,9 +159,13 @@ def rollback(
     record = _store().load(run)
     words = ["-k"] * ask_pass + ["-K"] * ask_become_pass
     given = ask_all(parse(words, known=()), {}, Path("/"), getpass.getpass)
-    connections = recorded_connections(record, given)
+    ended = record.outcome.hosts if record.outcome is not None else {}
+    connections = {
+        host: connection for host, connection in recorded_connections(record, given).items()
+        if host not in ended or ended[host].outcome != "untouched"
+    }  # fmt: skip
     if not connections:
-        raise UsageError(f"Run {record.id} reached no host, so there is nothing to bring back.")
+        raise UsageError(f"Run {record.id} touched no host, so there is nothing to bring back.")
     out = console(stderr=True)
     with SessionPool(connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
         deadline = float(record.inputs.get("deadline", 60))

@@ -83,6 +83,7 @@ class Settings:
     accept: tuple[Accept, ...] = ()
     deadline: float = 60.0
     settle: float = 5.0
+    waves: tuple[str, ...] = ()
     lint: Literal["auto", "on", "off"] = "auto"
     format: str = "terminal"
     reports: tuple[Report, ...] = ()
@@ -221,6 +222,7 @@ def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settin
         raise UsageError(f"There is no prompt file {prompt}.", fix="Correct --aisafe-prompt.")
     given["trust"] = tuple(map(Path, _from(base, values.get("trust", []))))
     given["scope"] = tuple(values.get("scope", ()))
+    given["waves"] = tuple(size.strip() for size in str(values.get("waves", "")).split(",") if size.strip())
     given["reports"] = tuple(_report(item, cwd) for item in values.get("reports", ()))
     given["checks"] = tuple(map(_check, values.get("checks", ())))
     return Settings(source=path, **given)

@@ -117,3 +117,57 @@ def test_a_run_is_verified_at_any_time(host, place):
     place.write("bad.ini", "[monitored]\n" + host.inventory_line().replace("ansible_port=22", "ansible_port=1") + "\n")
     blind = place.run("aisafe", "verify", confirmed, "-i", "bad.ini")
     assert blind.returncode == 22, blind.stdout + blind.stderr
+
+
+WAVE = """
+- hosts: monitored
+  tasks:
+    - ansible.builtin.copy: {dest: /etc/motd, content: "by the run\\n", mode: "0644"}
+    - ansible.builtin.command: /usr/bin/python3 -c "raise SystemExit(3)"
+      when: inventory_hostname == fails_on
+"""
+
+
+def twin(host, place: Workplace) -> str:
+    """The host once more, under another name."""
+    line = host.inventory_line()
+    with place.inventory.open("a") as inventory:
+        inventory.write(f"twin {line.partition(' ')[2]}\n")
+    return "twin"
+
+
+def test_a_first_wave_that_fails_goes_back_and_the_next_is_not_begun(host, place):
+    other = twin(host, place)
+    motd = host.run("cat /etc/motd").stdout
+    place.write("wave.yml", WAVE)
+    done = place.playbook("wave.yml", "--aisafe-waves=1", "-e", f"fails_on={host.name}", "--limit", "all")
+    assert done.returncode == 21, done.stderr
+    assert done.stdout.count("PLAY RECAP") == 1
+    assert other not in done.stdout.partition("PLAY RECAP")[2], "the wave is one host"
+    for words in ("stopped at wave 1 of 2", f"before it: {host.name}", f"Not touched: {other}", "wave 2 was not begun"):
+        assert words in done.stderr, done.stderr
+    assert host.run("cat /etc/motd").stdout == motd
+
+
+def test_a_confirmed_wave_stays_when_a_later_one_cannot_be_guarded(host, place):
+    """The second name is the same host, which has been guarded in this run already: its arming is refused."""
+    other = twin(host, place)
+    place.write("wave.yml", WAVE)
+    done = place.playbook("wave.yml", "-e", "fails_on=none", AISAFE_WAVES="1, 100%")
+    assert done.returncode == 21, done.stderr
+    for words in (f"Confirmed, and left so: {host.name}", f"Not touched: {other}", "on this host already"):
+        assert words in " ".join(done.stderr.split()), done.stderr
+    assert host.run("cat /etc/motd").stdout == "by the run\n"
+    well = place.run("aisafe", "verify", "last")
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert f"{other}: untouched by this run" in well.stdout
+
+
+def test_waves_refuse_what_would_mean_something_else(host, place):
+    twin(host, place)
+    place.write(
+        "once.yml", "- hosts: monitored\n  tasks:\n    - copy: {dest: /etc/motd, content: x}\n      run_once: true\n"
+    )
+    refused = place.playbook("once.yml", "--aisafe-waves=1")
+    assert refused.returncode == 20, refused.stderr
+    assert "across-waves" in refused.stderr
