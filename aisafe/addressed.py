@@ -122,10 +122,12 @@ class NamedRun:
         self.id = self.record.id if self.record is not None else name
 
 
-def taken_apart(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
-    """RUN, paths, and the arguments without RUN and paths. Raises UsageError without RUN."""
+def taken_apart(arguments: Sequence[str], *, otherwise: str = "") -> tuple[str, list[str], list[str]]:
+    """RUN (or ``otherwise``), paths, and the arguments without RUN and paths. Raises UsageError without any RUN."""
     line = parse(arguments, known=())
     plain = [word for word in line.words if word.name == ""]
+    if not plain and otherwise:
+        return otherwise, [], list(line.arguments)
     if not plain:
         raise UsageError("No run is named.", fix="Give its id, the beginning of one, or 'last'; see aisafe runs.")
     paths = [word for word in plain[1:] if (word.value or "").startswith("/")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aisafe import __version__
-from aisafe.addressed import addressed, chosen_settings, recorded_connections
+from aisafe.addressed import NamedRun, addressed, chosen_settings, connections_of, taken_apart
 from aisafe.commands_init import init
 from aisafe.commands_rules import explain, rules
 from aisafe.commands_snapshots import app as snapshots
@@ -25,9 +24,7 @@ from aisafe.commands_verify import verify
 from aisafe.completion import completion
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
-from aisafe.model import HostResult, HostState
-from aisafe.playbook.commandline import parse
-from aisafe.playbook.passwords import ask_all
+from aisafe.model import HostResult, HostState, Unfinished
 from aisafe.playbook.program import find_ansible_playbook
 from aisafe.reports import View as RunView
 from aisafe.reports.terminal import clean, render
@@ -146,33 +143,32 @@ def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-@app.command()
+@app.command(context_settings=like_ansible)
 def rollback(
-    run: Run = "last",
+    context: typer.Context,
     force: Annotated[bool, typer.Option("--force", help="Even when a newer run changed the host since.")] = False,
-    ask_pass: Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the SSH password.")] = False,
-    ask_become_pass: Annotated[
-        bool, typer.Option("--ask-become-pass", "-K", help="Ask for the sudo or su password.")
-    ] = False,
 ) -> None:
-    """Bring a run's hosts back to what they were before it; what others changed since is kept."""
-    record = _store().load(run)
-    words = ["-k"] * ask_pass + ["-K"] * ask_become_pass
-    given = ask_all(parse(words, known=()), {}, Path("/"), getpass.getpass)
-    ended = record.outcome.hosts if record.outcome is not None else {}
+    """Bring a run's hosts back to what they were before it: aisafe rollback [RUN] [-i inventory PATTERN] [-k] [-K]
+
+    What others changed since is kept. Without RUN the last one; without hosts all that it touched, as this machine recorded
+    it. With hosts it may be a run of another machine: its id is what aisafe doctor says of the host.
+    """
+    name, _, rest = taken_apart(context.args, otherwise="last")
+    run = NamedRun(name)
+    ended = run.record.outcome.hosts if run.record is not None and run.record.outcome is not None else {}
     connections = {
-        host: connection for host, connection in recorded_connections(record, given).items()
+        host: connection for host, connection in connections_of(run.record, rest).items()
         if host not in ended or ended[host].outcome != "untouched"
     }  # fmt: skip
     if not connections:
-        raise UsageError(f"Run {record.id} touched no host, so there is nothing to bring back.")
+        raise UsageError(f"Run {run.id} touched none of these hosts, so there is nothing to bring back.")
     out = console(stderr=True)
     with SessionPool(connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
-        deadline = float(record.inputs.get("deadline", 60))
+        deadline = float(run.record.inputs.get("deadline", 60)) if run.record is not None else 60.0
 
         def one(host: str) -> HostResult:
             return roll_back(
-                pool, host, run=record.id, reason="asked for by aisafe rollback", deadline=deadline, force=force,
+                pool, host, run=run.id, reason="asked for by aisafe rollback", deadline=deadline, force=force,
                 say=lambda text: out.print(Text(clean(text), style="dim")),
             )  # fmt: skip
 
@@ -287,6 +283,15 @@ def _examine(state: HostState) -> int:
     if (left := state.unfinished) is not None:
         since = f"{left.since:%Y-%m-%d %H:%M:%SZ}"
         out.print(
-            Text(clean(f"  run {left.run} is {left.state} since {since} ({left.holder}): aisafe rollback {left.run}"))
-        )
+            Text(clean(f"  run {left.run} is {left.state} since {since} ({left.holder}){_silence(left)}: "
+                       f"aisafe rollback {left.run} -i INVENTORY {state.host}"))
+        )  # fmt: skip
     return len(missing) + len(blocking)
+
+
+def _silence(left: Unfinished) -> str:
+    """How long its controller has been silent, and when the host goes back by itself for it."""
+    if left.silent is None or left.deadline is None:
+        return ""
+    rest = max(0.0, left.deadline - left.silent)
+    return f", its controller spoke {left.silent:.0f} s ago and the host goes back by itself {rest:.0f} s from now"

@@ -101,3 +101,8 @@ def test_what_did_not_come_back_is_22(hosts):
     assert done.exit_code == 22
     assert "did not come back: file /etc/x: content differs" in done.output
     assert "as it was then" not in done.output
+
+
+def test_a_word_that_needs_no_run_has_another_instead():
+    assert addressed.taken_apart(["-K"], otherwise="last") == ("last", [], ["-K"])
+    assert addressed.taken_apart(["r1", "-i", "inv", "web"], otherwise="last") == ("r1", [], ["-i", "inv", "web"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+
 import pytest
 
-from tests.hosts.test_shows import UNFORESEEN_FAILURE
+from tests.hosts.test_shows import UNFORESEEN_FAILURE, eventually
 from tests.story import Workplace, workplace
 
 EDITS = """
@@ -117,6 +121,37 @@ def test_a_run_is_verified_at_any_time(host, place):
     place.write("bad.ini", "[monitored]\n" + host.inventory_line().replace("ansible_port=22", "ansible_port=1") + "\n")
     blind = place.run("aisafe", "verify", confirmed, "-i", "bad.ini")
     assert blind.returncode == 22, blind.stdout + blind.stderr
+
+
+SLOW = """
+- hosts: monitored
+  tasks:
+    - ansible.builtin.copy: {dest: /etc/motd, content: "half done\\n", mode: "0644"}
+    - ansible.builtin.shell: "sleep 60"
+"""
+
+
+def test_a_lock_whose_holder_died_is_told_and_ended_from_another_machine(host, place):
+    motd = host.run("cat /etc/motd").stdout
+    place.write("slow.yml", SLOW)
+    child = subprocess.Popen(
+        ["aisafe-playbook", "-i", "inventory.ini", "--aisafe-deadline=300", "slow.yml"], cwd=place.directory,
+        env=place.environ(AISAFE_LINT="off"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    eventually(host, "pgrep -f '[s]leep 60'", 120)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    elsewhere = {"XDG_STATE_HOME": str(place.directory / "elsewhere")}
+    told = place.run("aisafe", "doctor", *HOSTS, **elsewhere)
+    line = next(line for line in told.stdout.splitlines() if "is armed since" in line)
+    for words in ("user ", "controller ", "slow.yml", "its controller spoke", "goes back by itself"):
+        assert words in " ".join(told.stdout.split()), told.stdout
+    run = line.split()[1]
+    assert place.run("aisafe", "rollback", "last", **elsewhere).returncode == 2, "nothing is recorded there"
+    done = place.run("aisafe", "rollback", run, *HOSTS, **elsewhere)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert host.run("cat /etc/motd").stdout == motd
 
 
 WAVE = """
