@@ -148,7 +148,8 @@ def told(answers: Answers, *, say: bool = True) -> Iterator[tuple[str, dict[str,
     for host, answer in answers.items():
         if isinstance(answer, HostError):
             if say:
-                console(stderr=True).print(Text(clean(f"{host}: {answer}"), style="red"), soft_wrap=True)
+                named = str(answer) if str(answer).startswith(f"{host}: ") else f"{host}: {answer}"
+                console(stderr=True).print(Text(clean(named), style="red"), soft_wrap=True)
         else:
             yield host, answer
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from aisafe.addressed import NamedRun, asked_of, end, taken_apart, told
@@ -38,20 +37,20 @@ def list_(context: typer.Context) -> None:
     state, and whose run it was.
     """
     answers = asked_of(context.args, "snapshots", {})
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for name in ("host", "run", "taken", "state", "paths", "size", "alone", "whose"):
-        table.add_column(name, overflow="fold", no_wrap=name != "whose")
+    rows = [("host", "run", "taken", "state", "paths", "size", "free without it", "whose")]
     for host, answer in told(answers):
         for found in answer["runs"]:
             left = found["deadline_left"]
             state = found["state"].replace("-", " ") + (f", {left:.0f} s left" if left is not None else "")
             sizes = (in_words(found["bytes"]), in_words(found["alone"]))
-            row = (host, found["run"], _time(found["since"]), state, str(found["paths"]), *sizes, found["holder"])
-            table.add_row(*(Text(clean(text)) for text in row))
+            rows.append(
+                (host, found["run"], _time(found["since"]), state, str(found["paths"]), *sizes, found["holder"])
+            )
     out = console(stderr=False)
-    if table.row_count:
-        out.print("host, run, taken, state, paths, size, freed without it, whose", style="dim")
-    out.print(table)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows if len(rows) > 1 else []):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        out.print(Text(clean(line), style="" if number else "dim"), soft_wrap=True)
     for host, answer in told(answers, say=False):
         free = "" if answer["free"] is None else f", {in_words(answer['free'])} are free beside them"
         count = len(answer["runs"])
@@ -72,9 +71,9 @@ def show(context: typer.Context) -> None:
     out = console(stderr=False)
     for host, found in told(answers):
         out.print(Text(clean(f"{host}: run {found['run']}, {found['state'].replace('-', ' ')}, taken "
-                             f"{_time(found['since'])} for {found['holder']}"), style="bold"))  # fmt: skip
+                             f"{_time(found['since'])} for {found['holder']}"), style="bold"), soft_wrap=True)  # fmt: skip
         for line in _shown(found):
-            out.print(Text(clean(f"  {line}")))
+            out.print(Text(clean(f"  {line}")), soft_wrap=True)
     end(answers)
 
 
@@ -125,6 +124,8 @@ def diff(
         for line in found["unseen"]:
             blind = True
             out.print(Text(clean(f"  not compared: {line}"), style="yellow"), soft_wrap=True)
+        for line in found["notes"]:
+            out.print(Text(clean(f"  {line}"), style="dim"), soft_wrap=True)
     end(answers, worst=ExitCode.ERROR if blind else ExitCode.OK)
 
 

@@ -83,12 +83,12 @@ def test_a_host_that_does_not_answer_is_not_well(hosts):
 
 
 def test_what_could_not_be_compared_is_no_sameness(hosts):
-    hosts.answers = {"a": {"files": [], "other": [], "unseen": ["containers: no answer"]}}
+    hosts.answers = {"a": {"files": [], "other": [], "unseen": ["containers: no answer"], "notes": []}}
     done = aisafe("diff", RUN, "all")
     assert done.exit_code == 1
     assert "not compared: containers: no answer" in done.output
     hosts.answers = {"a": {"files": [{"op": "~", "path": "/etc/x", "text": "/etc/x: mode differs"}],
-                           "other": [], "unseen": []}}  # fmt: skip
+                           "other": [], "unseen": [], "notes": ["apart"]}}  # fmt: skip
     done = aisafe("diff", RUN, "all")
     assert done.exit_code == 0
     assert "~ /etc/x: mode differs" in done.output

@@ -86,17 +86,24 @@ def diff(args: Args, progress: Progress) -> Dict[str, Any]:
     against = named_run({"run": other}) if other else None
     progress("comparing files")
     scope, theirs = _scope(run), _scope(against) if against is not None else None
-    unseen: list[str] = []
+    apart: list[str] = []
     if theirs is None or against is None:
         entries: Iterable[Entry] = Walk(scope, cache=read(run.file("before.jsonl")))
         found = list(real_changes(compare(read(run.file("before.jsonl")), entries)))
     else:
         both = compare(read(run.file("before.jsonl")), read(against.file("before.jsonl")))
-        found = list(real_changes(_covered(both, scope, theirs, unseen.append)))
+        found = list(real_changes(_covered(both, scope, theirs, apart.append)))
     progress("comparing units, containers and the rest")
     now_side = aspects.kept(against) if against is not None else aspects.live
-    lines, more = aspects.differences(aspects.kept(run), now_side)
-    return {"files": [shown(one) for one in found], "other": lines, "unseen": [*_summed(unseen), *more]}
+    lines, unseen = aspects.differences(aspects.kept(run), now_side)
+    return {"files": [shown(one) for one in found if not outside(one)], "other": lines, "unseen": unseen,
+            "notes": _summed(apart)}  # fmt: skip
+
+
+def outside(difference: Difference) -> bool:
+    """Whether all that differs is the time of a directory that is only on the way to what is covered: what came or went
+    there is not of what is compared."""
+    return difference.op == "~" and difference.before.get("k") == "way" and difference.fields == ["mt"]
 
 
 def shown(difference: Difference) -> Dict[str, Any]:
@@ -107,7 +114,7 @@ def shown(difference: Difference) -> Dict[str, Any]:
 def _summed(paths: list[str]) -> list[str]:
     if not paths:
         return []
-    return ["%d paths that only one of both covers, such as %s" % (len(paths), paths[0])]
+    return ["%d paths are covered by one of both only, and not compared; such as %s" % (len(paths), paths[0])]
 
 
 def _covered(

@@ -9,7 +9,7 @@ from . import aspects
 from .manifest import Walk, compare, read, real_changes
 from .scope import Scope
 from .snapshot import Progress
-from .snapshots import named_run, shown
+from .snapshots import named_run, outside, shown
 from .store import Run, boot_id
 
 UNDER_WAY = {
@@ -53,7 +53,7 @@ def verify(args: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
     try:
         walk = Walk(Scope.load(record["scope"]), cache=read(reference.manifest))
         found = real_changes(compare(_counted(reference.manifest, told), walk))
-        files = [one for one in found if not (reference.booted and one.path.startswith("/run/"))]
+        files = [one for one in found if not outside(one) and not (reference.booted and one.path.startswith("/run/"))]
     except aspects.TROUBLE as error:
         missing = not os.path.exists(reference.manifest)
         unseen.append("files: %s" % ("how they should be was not recorded" if missing else error))

@@ -11,7 +11,7 @@ from aisafe.agent import aspects, command
 from aisafe.agent.aspects import Aspect
 from aisafe.agent.manifest import Entry, compare
 from aisafe.agent.scope import Scope
-from aisafe.agent.snapshots import _covered
+from aisafe.agent.snapshots import _covered, outside
 from aisafe.agent.store import Run, Store
 
 
@@ -27,6 +27,14 @@ def test_only_what_both_watch_is_compared_and_the_rest_is_counted() -> None:
     found = list(_covered(compare(before, now), narrow, wide, skipped.append))
     assert [(one.op, one.path) for one in found] == [("~", "/etc/a"), ("-", "/etc/gone")]
     assert skipped == ["/opt/x"]
+
+
+def test_the_time_of_a_directory_on_the_way_is_no_difference() -> None:
+    before = [entry("/etc", t="d", mt=1), entry("/root", t="d", mt=1, k="way")]
+    now = [entry("/etc", t="d", mt=2), entry("/root", t="d", mt=2, k="way")]
+    assert [outside(one) for one in compare(before, now)] == [False, True]
+    now[1]["m"] = 0o777
+    assert not any(outside(one) for one in compare(before, now))
 
 
 @pytest.mark.parametrize(

@@ -206,3 +206,19 @@ def test_waves_refuse_what_would_mean_something_else(host, place):
     refused = place.playbook("once.yml", "--aisafe-waves=1")
     assert refused.returncode == 20, refused.stderr
     assert "across-waves" in refused.stderr
+
+
+def test_a_later_wave_that_fails_goes_back_and_the_earlier_stays(hosts, tmp_path):
+    two = hosts(2)
+    place = workplace(tmp_path / "work", [host.inventory_line() for host in two])
+    motd = two[1].run("cat /etc/motd").stdout
+    place.write("wave.yml", WAVE)
+    done = place.playbook("wave.yml", "--aisafe-waves=1", "-e", f"fails_on={two[1].name}")
+    assert done.returncode == 21, done.stderr
+    assert done.stdout.count("PLAY RECAP") == 2
+    for words in ("stopped at wave 2 of 2", f"Confirmed, and left so: {two[0].name}", f"before it: {two[1].name}"):
+        assert words in " ".join(done.stderr.split()), done.stderr
+    assert two[0].run("cat /etc/motd").stdout == "by the run\n"
+    assert two[1].run("cat /etc/motd").stdout == motd
+    well = place.run("aisafe", "verify", "last")
+    assert well.returncode == 0, well.stdout + well.stderr
