@@ -14,8 +14,9 @@ from aisafe.model import HostResult
 from aisafe.reports.terminal import clean
 from aisafe.view import console
 
-TOUCHED = ("confirmed", "rolled-back", "rollback-incomplete", "armed", "unknown")
-"""Outcomes after which a host has something to be compared with, or should have."""
+LEFT_ALONE = ("untouched", "checked")
+"""Outcomes after which there is nothing to compare; one that was changed without a guard has nothing to be compared with,
+which is another matter."""
 
 
 def verify(context: typer.Context) -> None:
@@ -30,7 +31,7 @@ def verify(context: typer.Context) -> None:
     run = NamedRun(name)
     recorded = _recorded(run)
     answers = asked_of(rest, "verify", {"run": run.id}, record=run.record)
-    for host in [host for host in answers if recorded.get(host, "confirmed") not in TOUCHED]:
+    for host in [host for host in answers if recorded.get(host) in LEFT_ALONE]:
         console(stderr=False).print(Text(clean(f"{host}: {recorded[host]} by this run; there is nothing to compare")))
         del answers[host]
     if not answers:
@@ -51,7 +52,7 @@ def _recorded(run: NamedRun) -> Mapping[str, str]:
     if outcome is None:
         return {}
     hosts: Mapping[str, HostResult] = outcome.hosts
-    if hosts and not any(result.outcome in TOUCHED for result in hosts.values()):
+    if hosts and all(result.outcome in LEFT_ALONE for result in hosts.values()):
         raise UsageError(
             f"Run {run.id} touched no host: it is {outcome.word}.", fix="Name another run; see aisafe runs."
         )

@@ -144,7 +144,9 @@ class Guard:
 
     def _beat(self) -> None:
         """Tell the hosts that the controller lives, four times within the deadline, until the run is over."""
-        with ThreadPoolExecutor(max_workers=min(16, len(self._scopes)), thread_name_prefix="aisafe-beat") as pool:
+        with ThreadPoolExecutor(
+            max_workers=max(1, min(16, len(self._scopes))), thread_name_prefix="aisafe-beat"
+        ) as pool:
             while not self._beating.wait(self._deadline / 4):
                 list(pool.map(self._beat_one, self._scopes))
 

@@ -68,6 +68,7 @@ def in_waves(
         ended = _wave(ask, site.only(wave), WaveLog(log, number), shown, number=number, hosts=wave, before=before,
                       forecast=forecast)  # fmt: skip
         log.keep("proof", Verdict(findings=tuple(shown.findings)))
+        hosts |= {host: _unguarded(host, number) for host in wave if host not in ended.hosts}
         hosts |= {host: _in_wave(result, number) for host, result in ended.hosts.items()}
         if ended.word != "confirmed" or ended.exit_code != ExitCode.OK:
             return replace(ended, hosts=hosts, message=_story(waves, number, hosts, ended))
@@ -97,6 +98,11 @@ def _wave(
         word = word_of({host: result for host, result in released.items() if result.outcome != "untouched"})
         word = "rolled-back" if word == "confirmed" else word
         return Outcome(exit_code=EXIT_CODES[word], word=word, hosts=released, message=f"Why: {why.rstrip('.')}.")
+
+
+def _unguarded(host: str, number: int) -> HostResult:
+    """Of a host that could not be seen, and was accepted as it is."""
+    return HostResult(host=host, outcome="unguarded", detail=f"in wave {number}: applied without a guard")
 
 
 def _in_wave(result: HostResult, number: int) -> HostResult:

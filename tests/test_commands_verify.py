@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from aisafe import commands_verify
 from aisafe.commands import app
-from aisafe.errors import Unreachable, UsageError
+from aisafe.errors import AgentError, Unreachable, UsageError
 from aisafe.model import HostResult, Outcome
 
 GOOD = {"state": "rolled-back", "at": "2026-01-01T00:00:00+00:00", "what": "before the run", "paths": 7, "files": [],
@@ -67,6 +67,9 @@ def test_hosts_that_the_run_left_alone_have_nothing_to_compare(verify):
     done = verify({"a": GOOD, "b": Unreachable("b", "gone")}, {"a": "rolled-back", "b": "untouched"})
     assert done.exit_code == 0
     assert "b: untouched by this run" in done.output
+    done = verify({"a": GOOD, "b": AgentError("b", "There is no snapshot.", code="no-snapshot")},
+                  {"a": "rolled-back", "b": "unguarded"})  # fmt: skip
+    assert done.exit_code == 22, "it was changed, and nobody knows how"
     done = verify({"a": GOOD}, {"a": "untouched"}, word="blocked")
     assert isinstance(done.exception, UsageError)
     assert "touched no host" in str(done.exception)

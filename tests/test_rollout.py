@@ -40,7 +40,8 @@ class Guard:
 
     def confirm(self):
         self.site.did(f"confirm {self.site.name}")
-        self.results = {host: HostResult(host=host, outcome="confirmed") for host in self.site.limit}
+        seen = [host for host in self.site.limit if host not in self.site.all.unseen]
+        self.results = {host: HostResult(host=host, outcome="confirmed") for host in seen}
 
 
 class Site:
@@ -48,7 +49,7 @@ class Site:
 
     def __init__(self, **more):
         self.limit, self.all, self.done = HOSTS, self, []
-        self.codes, self.arming, self.released, self.ends_as = {}, {}, {}, "rolled-back"
+        self.codes, self.arming, self.released, self.ends_as, self.unseen = {}, {}, {}, "rolled-back", ()
         self.__dict__.update(more)
 
     @property
@@ -157,6 +158,11 @@ def test_an_interrupt_between_waves_does_not_say_that_nothing_was_changed(tmp_pa
     assert outcome.exit_code == 21
     assert "Confirmed, and left so: h1." in outcome.message
     assert "interrupted" in outcome.message
+
+
+def test_a_host_that_was_applied_without_a_guard_is_not_called_untouched(tmp_path):
+    outcome, _log, _view = go(Site(unseen=("h2",)), tmp_path, "1", "50%")
+    assert [outcome.hosts[host].outcome for host in HOSTS] == ["confirmed", "unguarded", "confirmed", "confirmed"]
 
 
 def test_the_first_wave_fails_as_a_run_does(tmp_path):

@@ -67,7 +67,7 @@ def confirm(args: Args, progress: Progress) -> dict[str, Any]:
         watchdog.close_apply(store, run)
         if os.path.exists(run.file("docker.json")):
             docker.drop_kept(run, Engine())
-        retain(store, int(run.record.get("keep") or KEEP_RUNS))
+        retain(store, int(run.record.get("keep") or KEEP_RUNS), spare=run)
     return {"state": run.state, "left_running": running}
 
 

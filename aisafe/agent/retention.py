@@ -108,7 +108,9 @@ def drop(run: Run) -> bool:
     return not os.path.lexists(run.path)
 
 
-def retain(store: Store, keep: int = KEEP_RUNS) -> None:
-    """Only the newest ``keep`` ended runs keep their snapshots, and the last confirmed one. The lock is held."""
+def retain(store: Store, keep: int, *, spare: Run) -> None:
+    """Only the newest ``keep`` ended runs keep their snapshots, the last confirmed one, and ``spare``, which ended just now and
+    whose controller is yet to ask how. The lock is held."""
     for run in chosen(store, keep=max(1, keep)):
-        drop(run)
+        if run.ident != spare.ident:
+            drop(run)

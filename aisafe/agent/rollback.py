@@ -307,7 +307,7 @@ class Rollback:
         self.store.clear_pending(self.run)
         if self.engine is not None:
             docker.drop_kept(self.run, self.engine)
-        retain(self.store, int(self.run.record.get("keep") or KEEP_RUNS))
+        retain(self.store, int(self.run.record.get("keep") or KEEP_RUNS), spare=self.run)
         _say("run %s is %s" % (self.run.ident, state))
         for line in residue:
             _say(line)
