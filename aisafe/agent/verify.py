@@ -69,7 +69,7 @@ def _counted(manifest: str, told: Dict[str, Any]) -> Any:
         yield entry
 
 
-def _left_out(run: Run, reference: Reference) -> "tuple[List[str], List[str]]":
+def _left_out(run: Run, reference: Reference) -> tuple[List[str], List[str]]:
     """What is not to be as it was for a reason that is no difference, in words; and the aspects that it concerns."""
     notes, skip = [], []
     if reference.booted:
