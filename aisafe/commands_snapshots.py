@@ -150,9 +150,9 @@ def restore(context: typer.Context) -> None:
 
 
 def _restored(found: Mapping[str, Any], asked: Sequence[str]) -> Iterator[str]:
-    left = {line.split()[1].rstrip(":") for line in found["residue"] if line.startswith("file ")}
     for one in found["changed"]:
-        if one["path"] not in left:
+        beginnings = (f"file {one['path']} ", f"file {one['path']}:")
+        if not any(line.startswith(beginnings) for line in found["residue"]):
             yield f"{one['path']} is {'gone again: it was not there then' if one['op'] == '+' else 'as it was then'}"
     if not found["changed"]:
         yield f"nothing differs from the snapshot at {', '.join(asked)}"
