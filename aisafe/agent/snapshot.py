@@ -341,7 +341,7 @@ def _mib(size: int) -> int:
 
 def _no_space(why: str, base: str) -> AgentFailure:
     return AgentFailure("no-space", "There is not enough space for the snapshot in %s: %s." % (base, why),
-                        fix="Free some space on that file system.")  # fmt: skip
+                        fix="Free some space on that file system, or drop old snapshots: aisafe snapshots prune.")  # fmt: skip
 
 
 def _told(error: BaseException) -> BaseException:
