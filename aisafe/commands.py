@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,20 +14,21 @@ from rich.table import Table
 from rich.text import Text
 
 from aisafe import __version__
+from aisafe.addressed import NamedRun, addressed, chosen_settings, connections_of, taken_apart
 from aisafe.commands_init import init
 from aisafe.commands_rules import explain, rules
+from aisafe.commands_snapshots import app as snapshots
+from aisafe.commands_snapshots import like_ansible
 from aisafe.commands_static import static
+from aisafe.commands_verify import verify
 from aisafe.completion import completion
-from aisafe.config import Settings, settings
 from aisafe.errors import AisafeError, ExitCode, HostError, UsageError
 from aisafe.guard import roll_back
-from aisafe.model import Connection, HostResult, HostState, Target
-from aisafe.playbook.commandline import parse
-from aisafe.playbook.passwords import Passwords, ask_all
+from aisafe.model import HostResult, HostState, Unfinished
 from aisafe.playbook.program import find_ansible_playbook
 from aisafe.reports import View as RunView
 from aisafe.reports.terminal import clean, render
-from aisafe.runs import RunRecord, RunStore
+from aisafe.runs import RunStore
 from aisafe.transport.pool import SessionPool
 from aisafe.view import console
 
@@ -44,12 +43,8 @@ app = typer.Typer(
 Run = Annotated[str, typer.Argument(help="A run's id, the beginning of one, or 'last'.")]
 
 
-def _settings() -> Settings:
-    return settings(Path.cwd(), os.environ, {})
-
-
 def _store() -> RunStore:
-    return RunStore(_settings().state_dir / "runs")
+    return RunStore(chosen_settings().state_dir / "runs")
 
 
 @app.callback(invoke_without_command=True)
@@ -59,7 +54,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def plan() -> None:
     """What a run would do and what would break: takes ansible-playbook's arguments, changes nothing.
 
@@ -69,7 +64,7 @@ def plan() -> None:
     """
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def fix() -> None:
     """The ways out as changes of your own files: takes ansible-playbook's arguments; shows a diff, or applies it.
 
@@ -148,29 +143,32 @@ def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-@app.command()
+@app.command(context_settings=like_ansible)
 def rollback(
-    run: Run = "last",
+    context: typer.Context,
     force: Annotated[bool, typer.Option("--force", help="Even when a newer run changed the host since.")] = False,
-    ask_pass: Annotated[bool, typer.Option("--ask-pass", "-k", help="Ask for the SSH password.")] = False,
-    ask_become_pass: Annotated[
-        bool, typer.Option("--ask-become-pass", "-K", help="Ask for the sudo or su password.")
-    ] = False,
 ) -> None:
-    """Bring a run's hosts back to what they were before it; what others changed since is kept."""
-    record = _store().load(run)
-    words = ["-k"] * ask_pass + ["-K"] * ask_become_pass
-    given = ask_all(parse(words, known=()), {}, Path("/"), getpass.getpass)
-    connections = _connections(record, given)
+    """Bring a run's hosts back to what they were before it: aisafe rollback [RUN] [-i inventory PATTERN] [-k] [-K]
+
+    What others changed since is kept. Without RUN the last one; without hosts all that it touched, as this machine recorded
+    it. With hosts it may be a run of another machine: its id is what aisafe doctor says of the host.
+    """
+    name, _, rest = taken_apart(context.args, otherwise="last")
+    run = NamedRun(name)
+    ended = run.record.outcome.hosts if run.record is not None and run.record.outcome is not None else {}
+    connections = {
+        host: connection for host, connection in connections_of(run.record, rest).items()
+        if host not in ended or ended[host].outcome != "untouched"
+    }  # fmt: skip
     if not connections:
-        raise UsageError(f"Run {record.id} reached no host, so there is nothing to bring back.")
+        raise UsageError(f"Run {run.id} touched none of these hosts, so there is nothing to bring back.")
     out = console(stderr=True)
     with SessionPool(connections) as pool, ThreadPoolExecutor(max_workers=16) as workers:
-        deadline = float(record.inputs.get("deadline", 60))
+        deadline = float(run.record.inputs.get("deadline", 60)) if run.record is not None else 60.0
 
         def one(host: str) -> HostResult:
             return roll_back(
-                pool, host, run=record.id, reason="asked for by aisafe rollback", deadline=deadline, force=force,
+                pool, host, run=run.id, reason="asked for by aisafe rollback", deadline=deadline, force=force,
                 say=lambda text: out.print(Text(clean(text), style="dim")),
             )  # fmt: skip
 
@@ -184,26 +182,16 @@ def rollback(
         raise typer.Exit(int(ExitCode.ROLLBACK_FAILED))
 
 
-def _connections(record: RunRecord, given: Passwords) -> dict[str, Connection]:
-    hosts = (record.stage("target") or {}).get("hosts", {})
-    return {
-        host: Connection(
-            host=host, **entry, password=given.connection, become_password=given.become or given.connection
-        )
-        for host, entry in hosts.items()
-    }
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def doctor(context: typer.Context) -> None:
     """What is missing on the controller and on hosts, and how to get it: aisafe doctor -i inventory PATTERN [-K …]."""
     from aisafe.collect import collect  # noqa: PLC0415  only this word needs it
 
     out = console(stderr=False)
-    chosen = _settings()
+    chosen = chosen_settings()
     program = find_ansible_playbook(os.environ, str(chosen.ansible_playbook or ""))
     out.print(f"controller: Python {sys.version.split()[0]}, aisafe {__version__}, applies with {program}")
-    target = _addressed(context.args)
+    target = addressed(context.args)
     if target is None:
         out.print("Name hosts to have them examined too: aisafe doctor -i inventory PATTERN")
         return
@@ -214,36 +202,10 @@ def doctor(context: typer.Context) -> None:
         raise typer.Exit(int(ExitCode.ERROR))
 
 
-def _addressed(arguments: list[str]) -> Target | None:
-    """The hosts that the patterns among ansible's options name, None without a pattern. Raises UsageError for no host."""
-    from aisafe.simulation.client import Simulation  # noqa: PLC0415
-
-    line = parse(arguments, known=())
-    patterns = [word.value for word in line.words if word.name == "" and word.value]
-    if not patterns:
-        return None
-    options = [item for word in line.words if word.name for item in line.arguments[word.start : word.end]]
-    passwords, chosen = ask_all(line, os.environ, Path.cwd(), getpass.getpass), _settings()
-    with tempfile.TemporaryDirectory(prefix="aisafe-") as directory:
-        playbook = Path(directory, "hosts.yml")
-        playbook.write_text(f"- hosts: {':'.join(patterns)!r}\n", encoding="utf-8")
-        with Simulation(
-            argv=[*options, str(playbook)], cwd=Path.cwd(), environ=os.environ, connection_password=passwords.connection,
-            become_password=passwords.become, vault_passwords=passwords.vault, trust=chosen.trust, base=chosen.base,
-            allow_untested=chosen.allow_untested_ansible,
-        ) as simulation:  # fmt: skip
-            target = simulation.target()
-    if not target.connections:
-        raise UsageError(
-            f"No host of the inventory fits {' '.join(patterns)}.", fix="Name others: -i INVENTORY PATTERN"
-        )
-    return target
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=like_ansible)
 def uninstall(context: typer.Context) -> None:
     """Take everything of aisafe off hosts, snapshots included: aisafe uninstall -i inventory PATTERN [-K …]."""
-    target = _addressed(context.args)
+    target = addressed(context.args)
     if target is None:
         raise UsageError("No hosts are named.", fix="Write: aisafe uninstall -i INVENTORY PATTERN")
     out = console(stderr=True)
@@ -264,13 +226,15 @@ def uninstall(context: typer.Context) -> None:
         raise typer.Exit(int(ExitCode.ERROR))
 
 
+app.add_typer(snapshots, name="snapshots")
+app.command(context_settings=like_ansible)(verify)
 state_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Record hosts, to judge where they cannot be reached."
 )
 app.add_typer(state_app, name="state")
 
 
-@state_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@state_app.command(context_settings=like_ansible)
 def save(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("state.json"),
@@ -280,7 +244,7 @@ def save(
     from aisafe.playbook.facts_payload import facts_payload  # noqa: PLC0415
     from aisafe.recorded import save as write  # noqa: PLC0415
 
-    target = _addressed(context.args)
+    target = addressed(context.args)
     if target is None:
         raise UsageError("No hosts are named.", fix="Write: aisafe state save -i INVENTORY PATTERN -o FILE")
     with SessionPool(target.connections) as pool:
@@ -319,6 +283,15 @@ def _examine(state: HostState) -> int:
     if (left := state.unfinished) is not None:
         since = f"{left.since:%Y-%m-%d %H:%M:%SZ}"
         out.print(
-            Text(clean(f"  run {left.run} is {left.state} since {since} ({left.holder}): aisafe rollback {left.run}"))
-        )
+            Text(clean(f"  run {left.run} is {left.state} since {since} ({left.holder}){_silence(left)}: "
+                       f"aisafe rollback {left.run} -i INVENTORY {state.host}"))
+        )  # fmt: skip
     return len(missing) + len(blocking)
+
+
+def _silence(left: Unfinished) -> str:
+    """How long its controller has been silent, and when the host goes back by itself for it."""
+    if left.silent is None or left.deadline is None:
+        return ""
+    rest = max(0.0, left.deadline - left.silent)
+    return f", its controller spoke {left.silent:.0f} s ago and the host goes back by itself {rest:.0f} s from now"

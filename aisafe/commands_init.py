@@ -20,6 +20,7 @@ _SAMPLES = {
     "model": "some-model@1.0", "trust": "[inventory/aws.py, filter_plugins]", "scope": "[/srv/shop]", "forks": "10",
     "lint_timeout": "180", "allow_untested_ansible": "true", "ansible_playbook": "/opt/ansible/bin/ansible-playbook",
     "state_dir": "~/.local/state/aisafe", "kubernetes_version": '"1.31"', "keep_runs": "200", "debug": "true",
+    "keep_snapshots": "3", "waves": '"1, 25%, 100%"',
     "checks": '\n  - {name: shop answers, http: "http://localhost:8080/health"}\n  - {name: database, tcp: "localhost:5432"}\n'
     '  - {name: queue empty, command: /usr/local/bin/queue-empty, hosts: ["mail*"]}',
     "accept": "\n  - rule: service-twice\n    host: web1\n    reason: both run during the migration\n    owner: ann\n"

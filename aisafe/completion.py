@@ -15,6 +15,9 @@ from aisafe.options import OPTIONS, Option
 from aisafe.playbook.commandline import FLAGS, TAKES_VALUE
 from aisafe.rules import RULES
 
+Groups = Mapping[str, Sequence[str]]
+"""Words of aisafe that have words of their own behind them."""
+
 LIKE_PLAYBOOK = ("plan", "fix")
 """Words of aisafe that take ansible-playbook's arguments."""
 
@@ -25,7 +28,8 @@ def completion(context: typer.Context, shell: Annotated[str, typer.Argument(help
     if made is None:
         raise UsageError(f"There is no completion for {shell!r}.", fix=f"Known: {', '.join(SHELLS)}.")
     known = getattr(context.find_root().command, "commands")  # noqa: B009  a group of click's, which typer brings
-    print(made(sorted(known)), end="")
+    groups = {name: sorted(word.commands) for name, word in known.items() if hasattr(word, "commands")}
+    print(made(sorted(known), dict(sorted(groups.items()))), end="")
 
 
 def options() -> tuple[str, ...]:
@@ -44,7 +48,7 @@ def _choice(option: Option) -> bool:
     return "|" in option.metavar and option.metavar.islower()
 
 
-def bash(commands: Sequence[str]) -> str:
+def bash(commands: Sequence[str], groups: Groups) -> str:
     cases = "".join(
         f'    {name}=*) words="{" ".join(found)}"; cur="${{cur#*=}}" ;;\n' for name, found in values().items()
     )
@@ -69,6 +73,7 @@ _aisafe() {{
       {"|".join(LIKE_PLAYBOOK)}) _aisafe_playbook ;;
       explain) COMPREPLY=($(compgen -W "{" ".join(name for name, _ in RULES)}" -- "$cur")) ;;
       completion) COMPREPLY=($(compgen -W "{" ".join(SHELLS)}" -- "$cur")) ;;
+{"".join(_bash_group(name, words) for name, words in groups.items())}\
       *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
   fi
@@ -78,7 +83,7 @@ complete -o filenames -o bashdefault -F _aisafe aisafe
 """
 
 
-def zsh(commands: Sequence[str]) -> str:
+def zsh(commands: Sequence[str], groups: Groups) -> str:
     ours = " ".join(f"'{name}'" for name in options())
     return f"""\
 #compdef aisafe aisafe-playbook
@@ -97,6 +102,7 @@ _aisafe() {{
     {"|".join(LIKE_PLAYBOOK)}) _aisafe_playbook ;;
     explain) compadd -- {" ".join(name for name, _ in RULES)} ;;
     completion) compadd -- {" ".join(SHELLS)} ;;
+{"".join(_zsh_group(name, words) for name, words in groups.items())}\
     *) _files ;;
   esac
 }}
@@ -104,7 +110,7 @@ compdef _aisafe aisafe aisafe-playbook
 """
 
 
-def fish(commands: Sequence[str]) -> str:
+def fish(commands: Sequence[str], groups: Groups) -> str:
     like = "__fish_seen_subcommand_from " + " ".join(LIKE_PLAYBOOK)
     lines = ["# Completion of aisafe and aisafe-playbook for fish: aisafe completion fish | source"]
     helps = {f"--{option.name}": option.help for option in OPTIONS if option.name}
@@ -117,11 +123,26 @@ def fish(commands: Sequence[str]) -> str:
             lines.append(f"complete {target} -l {plain.removeprefix('--')}{takes}{choice}{told}")
     lines.append(f"complete -c aisafe -f -n __fish_use_subcommand -a '{' '.join(commands)}'")
     lines.append(f"complete -c aisafe -f -n '__fish_seen_subcommand_from explain' -a '{' '.join(n for n, _ in RULES)}'")
+    for name, words in groups.items():
+        seen = f"__fish_seen_subcommand_from {name}; and not __fish_seen_subcommand_from {' '.join(words)}"
+        lines.append(f"complete -c aisafe -f -n '{seen}' -a '{' '.join(words)}'")
     return "\n".join(lines) + "\n"
+
+
+def _bash_group(name: str, words: Sequence[str]) -> str:
+    """Its words at the next place, files further on."""
+    return (
+        f'      {name}) if (( COMP_CWORD == 2 )); then COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$cur"))\n'
+        '        else COMPREPLY=($(compgen -f -- "$cur")); fi ;;\n'
+    )
+
+
+def _zsh_group(name: str, words: Sequence[str]) -> str:
+    return f"    {name}) if (( CURRENT == 3 )); then compadd -- {' '.join(words)}; else _files; fi ;;\n"
 
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-SHELLS: Mapping[str, Callable[[Sequence[str]], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+SHELLS: Mapping[str, Callable[[Sequence[str], Groups], str]] = {"bash": bash, "zsh": zsh, "fish": fish}

@@ -83,6 +83,7 @@ class Settings:
     accept: tuple[Accept, ...] = ()
     deadline: float = 60.0
     settle: float = 5.0
+    waves: tuple[str, ...] = ()
     lint: Literal["auto", "on", "off"] = "auto"
     format: str = "terminal"
     reports: tuple[Report, ...] = ()
@@ -91,6 +92,7 @@ class Settings:
     scope: tuple[str, ...] = ()
     forks: int = 10
     keep_runs: int = 200
+    keep_snapshots: int = 3
     kubernetes_version: str = ""
     lint_timeout: float = 180.0
     ansible_playbook: Path | None = None
@@ -204,7 +206,7 @@ def _value(option: Option, texts: list[str], source: str) -> Any:
 
 _PLAIN = (
     "rules", "state", "accept", "deadline", "settle", "lint", "format", "forks", "keep_runs", "kubernetes_version", "model",
-    "plan_only", "prompt_text", "debug", "allow_untested_ansible",
+    "keep_snapshots", "plan_only", "prompt_text", "debug", "allow_untested_ansible",
 )  # fmt: skip
 
 
@@ -220,6 +222,7 @@ def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settin
         raise UsageError(f"There is no prompt file {prompt}.", fix="Correct --aisafe-prompt.")
     given["trust"] = tuple(map(Path, _from(base, values.get("trust", []))))
     given["scope"] = tuple(values.get("scope", ()))
+    given["waves"] = tuple(size.strip() for size in str(values.get("waves", "")).split(",") if size.strip())
     given["reports"] = tuple(_report(item, cwd) for item in values.get("reports", ()))
     given["checks"] = tuple(map(_check, values.get("checks", ())))
     return Settings(source=path, **given)

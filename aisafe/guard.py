@@ -83,6 +83,7 @@ class Guard:
     """A context manager around the real run: inside, every host is armed; leaving it unconfirmed rolls all of them back.
 
     ``say`` gets one line for every step. After the block, ``results`` says for each host in which state it is.
+    ``keep``: how many runs' snapshots a host keeps once this one has ended.
     """
 
     def __init__(
@@ -94,9 +95,10 @@ class Guard:
         deadline: float,
         holder: Mapping[str, str],
         say: Callable[[str], None],
+        keep: int = 3,
     ) -> None:
         self._sessions, self._run, self._scopes = sessions, run, scopes
-        self._deadline, self._holder, self._say = deadline, dict(holder), say
+        self._deadline, self._holder, self._say, self._keep = deadline, dict(holder), say, keep
         self._beating = threading.Event()
         self._thread: threading.Thread | None = None
         self.lost = threading.Event()
@@ -129,7 +131,8 @@ class Guard:
         return self._sessions.session(host).call(
             "arm",
             {"run": self._run, "scope": list(scope.paths), "wide": scope.wide, "images": list(scope.images),
-             "units": list(scope.units), "save_images": list(scope.saved), "deadline": self._deadline, "holder": self._holder},
+             "units": list(scope.units), "save_images": list(scope.saved), "deadline": self._deadline, "holder": self._holder,
+             "keep": self._keep},
             progress=lambda text: self._say(f"{host}: {text}"),
             timeout=PATIENCE,
         )  # fmt: skip
@@ -141,7 +144,9 @@ class Guard:
 
     def _beat(self) -> None:
         """Tell the hosts that the controller lives, four times within the deadline, until the run is over."""
-        with ThreadPoolExecutor(max_workers=min(16, len(self._scopes)), thread_name_prefix="aisafe-beat") as pool:
+        with ThreadPoolExecutor(
+            max_workers=max(1, min(16, len(self._scopes))), thread_name_prefix="aisafe-beat"
+        ) as pool:
             while not self._beating.wait(self._deadline / 4):
                 list(pool.map(self._beat_one, self._scopes))
 

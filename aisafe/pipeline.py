@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal, Protocol, TypeVar
@@ -25,6 +26,7 @@ from aisafe.model import (
     Target,
     Verdict,
 )
+from aisafe.waves import told, waves_of
 
 T = TypeVar("T")
 
@@ -62,6 +64,8 @@ class Site(Protocol):
 
     def pause(self, seconds: float) -> None: ...
 
+    def only(self, hosts: Iterable[str]) -> Site: ...
+
 
 class Log(Protocol):
     """The record of one run (see aisafe.runs)."""
@@ -78,6 +82,8 @@ class View(Protocol):
     def stage(self, text: str) -> None: ...
 
     def rest(self) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def plan(self, states: Mapping[str, HostState], forecast: Forecast, verdict: Verdict, exit_code: int) -> None: ...
 
@@ -113,9 +119,13 @@ def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
     view.stage("forecasting")
     forecast = log.keep("forecast", site.forecast(before))
     view.stage("judging")
-    verdict = log.keep("verdict", judge(before, forecast, lint=lint(), settings=ask.settings))
+    waves = waves_of(ask.settings.waves, tuple(target.connections))
+    settings = ask.settings if len(waves) > 1 else replace(ask.settings, waves=())
+    verdict = log.keep("verdict", judge(before, forecast, lint=lint(), settings=settings))
     refused = exit_code(verdict, plan=ask.plan_only)
     view.plan(before, forecast, verdict, refused)
+    if len(waves) > 1:
+        view.note(f"{len(waves)} waves: {told(waves)}")
     if ask.judged is not None:
         ask.judged(before, forecast, verdict, refused)
     untouched = {host: HostResult(host=host, outcome="untouched") for host in target.connections}
@@ -125,33 +135,39 @@ def run(ask: Ask, site: Site, log: Log, view: View) -> Outcome:
         return _check(site, log, verdict, refused, untouched)
     if verdict.blocks:
         return Outcome(exit_code=refused, word="blocked", hosts=untouched)
-    return _guarded(ask, site, log, view, before, forecast)
+    if len(waves) > 1:
+        from aisafe.rollout import in_waves  # noqa: PLC0415  it needs this module
 
-
-def _guarded(
-    ask: Ask, site: Site, log: Log, view: View, before: Mapping[str, HostState], forecast: Forecast
-) -> Outcome:
-    applied: Applied | None = None  # an interruption may come before it
+        return in_waves(ask, site, log, view, waves=waves, before=before, forecast=forecast)
     view.stage("taking snapshots")
-    with site.guard(forecast, run=log.id) as guard:
+    return guarded(ask, site, log, view, before=before, forecast=forecast, guard=site.guard(forecast, run=log.id))
+
+
+def guarded(
+    ask: Ask, site: Site, log: Log, view: View, *, before: Mapping[str, HostState], forecast: Forecast,
+    guard: AbstractContextManager[GuardSide],
+) -> Outcome:  # fmt: skip
+    """Arm, apply, look again, confirm or roll back: all of the hosts or none. Raises AisafeError before it was applied."""
+    applied: Applied | None = None  # an interruption may come before it
+    with guard as armed:
         view.rest()
         applied = log.keep(
-            "applied", site.apply(shells=guard.shells, results=log.directory / "results.jsonl", stop=guard.lost)
+            "applied", site.apply(shells=armed.shells, results=log.directory / "results.jsonl", stop=armed.lost)
         )
         proof = log.keep("proof", _look_again(ask, site, view, before, forecast, applied))
         view.proof(proof)
-        if guard.lost.is_set():
-            pass  # a host rolled itself back meanwhile: guard.reason says which
+        if armed.lost.is_set():
+            pass  # a host rolled itself back meanwhile: its reason says which
         elif proof.blocks:
-            guard.reason = "what was applied did not hold: " + _rules(proof)
+            armed.reason = "what was applied did not hold: " + _rules(proof)
         else:
-            guard.confirm()
-    word = _word(guard.results)
+            armed.confirm()
+    word = word_of(armed.results)
     return Outcome(
-        exit_code=_EXIT_CODES.get(word, applied.exit_code if applied is not None else ExitCode.ERROR),
+        exit_code=EXIT_CODES.get(word, applied.exit_code if applied is not None else ExitCode.ERROR),
         word=word,
-        hosts=guard.results,
-        message="" if word == "confirmed" else f"{_ENDINGS[word]} Why: {guard.reason.rstrip('.')}.",
+        hosts=armed.results,
+        message="" if word == "confirmed" else f"{_ENDINGS[word]} Why: {armed.reason.rstrip('.')}.",
     )
 
 
@@ -213,7 +229,7 @@ def _unguarded(site: Site, log: Log) -> Outcome:
 
 
 Ending = Literal["confirmed", "rolled-back", "rollback-failed"]
-_EXIT_CODES: Mapping[Ending, int] = {
+EXIT_CODES: Mapping[Ending, int] = {
     "rolled-back": ExitCode.ROLLED_BACK,
     "rollback-failed": ExitCode.ROLLBACK_FAILED,
 }
@@ -227,7 +243,7 @@ def _rules(verdict: Verdict) -> str:
     return ", ".join(sorted({finding.rule for finding in verdict.findings if finding.blocks}))
 
 
-def _word(results: Mapping[str, HostResult]) -> Ending:
+def word_of(results: Mapping[str, HostResult]) -> Ending:
     outcomes = {result.outcome for result in results.values()}
     if outcomes <= {"confirmed"}:
         return "confirmed"

@@ -224,6 +224,7 @@ def inputs(argv: Sequence[str], line: Line, settings: Settings, *, cwd: Path, no
         "allow_untested_ansible": settings.allow_untested_ansible,
         "deadline": settings.deadline,
         "settle": settings.settle,
+        "waves": list(settings.waves),
         "prompt": {"path": str(settings.prompt), "sha256": sha256(settings.prompt)} if settings.prompt
         else "in the record" if settings.prompt_text else None,
         "model": settings.model,

@@ -7,9 +7,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from copy import copy
+from dataclasses import replace
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -26,6 +28,7 @@ from aisafe.playbook.lint import LintJob
 from aisafe.playbook.passwords import Handover, Passwords
 from aisafe.recorded import RecordedStates
 from aisafe.simulation.client import Simulation
+from aisafe.waves import limited
 
 if TYPE_CHECKING:  # what asks and guards hosts is imported when there is one to ask
     from aisafe.guard import Guard
@@ -77,6 +80,7 @@ class RealSite:
         self._seen: frozenset[str] = frozenset()
         self._salt = salt
         self._recorded = recorded
+        self._limit: tuple[str, ...] = ()
         self.reads: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> RealSite:
@@ -152,7 +156,10 @@ class RealSite:
             "pid": str(os.getpid()),
             "command": "aisafe-playbook " + " ".join(self._line.playbooks),
         }
-        return Guard(self.pool, run=run, scopes=scopes, deadline=self._settings.deadline, holder=holder, say=self._say)
+        return Guard(
+            self.pool, run=run, scopes=scopes, deadline=self._settings.deadline, holder=holder, say=self._say,
+            keep=self._settings.keep_snapshots,
+        )  # fmt: skip
 
     def apply(self, *, shells: Mapping[str, str], results: Path, stop: threading.Event) -> Applied:
         from aisafe.playbook.apply import apply  # noqa: PLC0415
@@ -160,12 +167,15 @@ class RealSite:
         with Handover(self._line, self._passwords) as handover:
             return apply(
                 self._program,
-                handover.arguments,
+                self._limited(handover.arguments, results),
                 environ={**self._environ, **handover.environ},
                 results=results,
                 shells=shells,
                 stop=stop,
             )
+
+    def _limited(self, arguments: Sequence[str], results: Path) -> Sequence[str]:
+        return limited(arguments, self._limit, results.with_suffix(".limit")) if self._limit else arguments
 
     def checks(self) -> tuple[CheckResult, ...]:
         """The user's own checks, made by each guarded host itself."""
@@ -193,3 +203,12 @@ class RealSite:
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def only(self, hosts: Iterable[str]) -> RealSite:
+        """The same site for these hosts alone: what is asked, guarded, applied and checked through it is theirs."""
+        assert self._target is not None
+        few = copy(self)
+        few._limit = tuple(hosts)
+        few._target = replace(self._target, connections={host: self._target.connections[host] for host in few._limit})
+        few._seen = self._seen & {*few._limit}
+        return few

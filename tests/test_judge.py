@@ -127,7 +127,7 @@ def test_an_expired_acceptance_counts_again_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("port-conflct", "Did you mean port-conflict"), ("zzz", "Known rules: assumption, ")],
+    [("port-conflct", "Did you mean port-conflict"), ("zzz", "Known rules: across-waves, ")],
 )
 def test_unknown_rules_are_refused(name: str, message: str) -> None:
     for settings in (Settings(rules={name: "off"}), Settings(accept=(Accept(rule=name, reason="x"),))):

@@ -6,13 +6,14 @@ import os
 import sys
 from typing import Any, Callable, Dict
 
-from . import docker, firewall, network, rollback, settings, snapshot, uninstall, units, watchdog
+from . import docker, firewall, network, rollback, settings, snapshot, sockets, uninstall, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
+from .retention import KEEP_RUNS, retain
 from .scope import Scope
 from .snapshot import Progress
-from .store import ENDED, Run, Store, now, write, write_json
+from .store import ENDED, Run, Store, boot_id, now, write, write_json
 
 Args = Dict[str, Any]
 
@@ -60,19 +61,20 @@ def confirm(args: Args, progress: Progress) -> dict[str, Any]:
         if not run.move("armed", "confirmed"):
             raise _not_armed(run)
         run.use_reserve()
-        run.note(confirmed_at=now(), ended_at=now())
+        run.note(confirmed_at=now(), ended_at=now(), confirmed_boot_id=boot_id())
         store.clear_pending(run)
         running = [_process(pid) for pid in watchdog.members(run) if not _is_sleep(pid)]
         watchdog.close_apply(store, run)
         if os.path.exists(run.file("docker.json")):
             docker.drop_kept(run, Engine())
-        snapshot.retain(store)
+        retain(store, int(run.record.get("keep") or KEEP_RUNS), spare=run)
     return {"state": run.state, "left_running": running}
 
 
 def _record_after(run: Run) -> None:
-    """What a later three-way restore needs."""
+    """What a later three-way restore needs, and whoever asks whether the host still is as it was confirmed."""
     write_json(run.file("units.after.json"), units.units())
+    write_json(run.file("sockets.after.json"), sockets.listening())
     write_json(run.file("firewall.after.json"), firewall.snapshot())
     write_json(run.file("settings.after.json"), settings.snapshot())
     write_json(run.file("network.after.json"), network.snapshot())

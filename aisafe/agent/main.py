@@ -21,9 +21,9 @@ Send = Callable[[Dict[str, Any]], None]
 
 def operations() -> dict[str, Operation]:
     """Every operation by name; each gets its arguments and a function that tells the controller of progress."""
-    from . import guard_ops, state_ops  # noqa: PLC0415  they import this package
+    from . import guard_ops, snapshots, state_ops, verify  # noqa: PLC0415  they import this package
 
-    return {**state_ops.OPS, **guard_ops.OPS}
+    return {**state_ops.OPS, **guard_ops.OPS, **snapshots.OPS, "verify": verify.verify}
 
 
 def answer(table: dict[str, Operation], request: dict[str, Any], send: Send) -> None:

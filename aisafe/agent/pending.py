@@ -6,6 +6,9 @@ import json
 import os
 from typing import Any
 
+from .store import boot_id
+from .watchdog import boottime
+
 BASE = "/var/lib/aisafe"
 ENDED = ("rolled-back", "rollback-incomplete")
 HEARD = "acknowledged"
@@ -33,7 +36,9 @@ def unfinished(blind: list[dict[str, Any]], base: str = BASE) -> dict[str, Any] 
         path = os.path.join(runs, name)
         state = next((entry[3:] for entry in sorted(_entries(path)) if entry.startswith("is-")), "")
         if pending or (state in ENDED and not os.path.exists(os.path.join(path, HEARD))):
-            return dict(_story(path), run=name, state=state or "unknown")
+            return dict(
+                _story(path), run=name, state=state or "unknown", **(_silence(path) if state == "armed" else {})
+            )
         if state in ENDED or state == "confirmed":
             return None  # the newest run that ended, and it was heard of
     return None
@@ -44,6 +49,19 @@ def _entries(path: str) -> list[str]:
         return os.listdir(path)
     except OSError:
         return []
+
+
+def _silence(path: str) -> dict[str, float]:
+    """``silent`` and ``deadline`` in seconds; nothing where the deadline was set before the last boot, or is not there."""
+    try:
+        with open(os.path.join(path, "deadline.json"), encoding="utf-8") as file:
+            deadline = json.load(file)
+        if deadline["boot_id"] != boot_id():
+            return {}
+        full = float(deadline["seconds"])
+        return {"silent": round(max(0.0, full - (float(deadline["at"]) - boottime())), 1), "deadline": full}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _story(path: str) -> dict[str, Any]:

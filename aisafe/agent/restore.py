@@ -32,7 +32,7 @@ def restore(run: Run, differences: list[Difference], *, target: str, tree: str) 
     problems: list[str] = []
     locked = _unlock(differences, problems)
     _delete(differences, mounted, problems)
-    groups, sparse = _link_groups(target)
+    groups, sparse = link_groups(target)
     copies, inplace = _to_copy(differences, groups, mounted, tree)
     for paths, options in ((copies - sparse, ()), (copies & sparse, ("--sparse",)), (inplace, ("--inplace",))):
         if paths:
@@ -101,7 +101,7 @@ def _delete(differences: list[Difference], mounted: set[str], problems: list[str
             problems.append("file %s cannot be removed: %s" % (path, why))
 
 
-def _link_groups(target: str) -> tuple[dict[str, list[str]], set[str]]:
+def link_groups(target: str) -> tuple[dict[str, list[str]], set[str]]:
     """Hard-link groups: each member's path -> all members; and the files that have holes."""
     groups: dict[str, list[str]] = {}
     sparse: set[str] = set()

@@ -27,8 +27,8 @@ from . import (
 )
 from .engine import Engine, EngineError
 from .manifest import Difference, Walk, read
+from .retention import KEEP_RUNS, retain
 from .scope import Scope
-from .snapshot import retain
 from .store import Run, Store, boot_id, now, read_json, write_json
 from .targets import Targets
 
@@ -303,7 +303,7 @@ class Rollback:
         self.store.clear_pending(self.run)
         if self.engine is not None:
             docker.drop_kept(self.run, self.engine)
-        retain(self.store)
+        retain(self.store, int(self.run.record.get("keep") or KEEP_RUNS), spare=self.run)
         _say("run %s is %s" % (self.run.ident, state))
         for line in residue:
             _say(line)

@@ -91,6 +91,15 @@ class Scope:
             return "" if _scratch(path) else parent
         return "way" if path in self.ways else ""
 
+    def watches(self, path: str) -> bool:
+        """Whether a file at ``path`` would be in the manifest, as far as its place tells: mounts are in ``shells``."""
+        near = "exact" if "/" in self.roots else "way"
+        for place in [*reversed(ancestors(path)), path][1:]:
+            if near == "shell":
+                return False
+            near = self.closeness(place, near)
+        return near in ("exact", "loose")
+
     def timed(self, path: str) -> bool:
         """Whether an ancestor's modification time is worth keeping: not where strangers create files all the time."""
         return not any(within(path, place) for place in UNTIMED)

@@ -14,6 +14,7 @@ from . import command, docker, firewall, firststage, network, rsync, settings, s
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, compare, pairs, read
+from .retention import KEEP_RUNS
 from .scope import NARROW, NEVER, Scope, live_data, within
 from .store import ENDED, Run, Store, boot_id, sync_filesystem, write_json
 
@@ -31,9 +32,6 @@ ROUNDS = 3
 LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
 """Bytes: log files larger than this, or beyond this in all, are not copied."""
 
-KEEP_RUNS = 3
-"""Ended runs whose snapshots stay."""
-
 
 class Arming:
     """One arm operation: what is asked, and what it found."""
@@ -47,6 +45,7 @@ class Arming:
         self.images = [str(image) for image in args.get("images") or ()]
         self.save_images = [str(image) for image in args.get("save_images") or ()]
         self.deadline = float(args.get("deadline") or 60)
+        self.keep = int(args.get("keep") or KEEP_RUNS)
         self.holder = dict(args.get("holder") or {})
         self.gaps: list[str] = []
         self.steps: dict[str, float] = {}
@@ -109,7 +108,7 @@ class Arming:
 
     def _arm(self, archive: str) -> tuple[int, int]:
         run, clock = self.run, time.monotonic()
-        run.create(holder=self.holder, deadline=self.deadline, boot_id=boot_id())
+        run.create(holder=self.holder, deadline=self.deadline, keep=self.keep, boot_id=boot_id())
         watchdog.pin(run, archive, sys.executable or "/usr/bin/python3")
         self.store.set_unfinished(run)
         rsync.install(self.store)
@@ -321,13 +320,6 @@ def holder_text(holder: dict[str, Any]) -> str:
     return who + (" (%s)" % holder["command"] if holder.get("command") else "")
 
 
-def retain(store: Store) -> None:
-    """Only the newest ended runs keep their snapshots."""
-    ended = [run for run in store.all_runs() if run.state in ENDED]
-    for run in ended[:-KEEP_RUNS]:
-        shutil.rmtree(run.path, ignore_errors=True)
-
-
 def _newest_manifest(run: Run | None) -> str:
     if run is not None:
         for name in ("after.jsonl", "verify.jsonl", "before.jsonl"):
@@ -349,7 +341,7 @@ def _mib(size: int) -> int:
 
 def _no_space(why: str, base: str) -> AgentFailure:
     return AgentFailure("no-space", "There is not enough space for the snapshot in %s: %s." % (base, why),
-                        fix="Free some space on that file system.")  # fmt: skip
+                        fix="Free some space on that file system, or drop old snapshots: aisafe snapshots prune.")  # fmt: skip
 
 
 def _told(error: BaseException) -> BaseException:

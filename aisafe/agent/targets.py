@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from . import docker, firewall, merge, network, settings, units
+from . import aspects, docker, firewall, merge, network, settings, units
 from .docker import State
 from .engine import Engine
 from .store import Run, boot_id, read_json, write_json
@@ -34,6 +34,14 @@ class Targets:
         self.manifest = run.file("target.jsonl" if confirmed else "before.jsonl")
         if confirmed:
             self._merge(engine)
+            aspects.keep(run, ".goal", self._aspects(engine))
+
+    def _aspects(self, engine: Engine | None) -> dict[str, Any]:
+        """What a later look at the host compares it with; what is left as it is has no such."""
+        found = {"units": self.units, "firewall": self.filter, "kernel settings": self.settings}
+        found.update({"network": self.network} if self.network else {})
+        found.update({"containers": self.docker} if engine is not None else {})
+        return found
 
     def _kept(self, name: str) -> dict[str, Any]:
         try:

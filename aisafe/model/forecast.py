@@ -230,7 +230,7 @@ class Directory:
 NoteKind = Literal[
     "refused-lookup", "refused-plugin", "opaque-task", "predicted-failure", "possible-failure", "template-error",
     "missing-source", "missing-role", "unknown-include", "capped", "unguarded-host", "stopped", "assumed", "plain-secret",
-    "untested-ansible",
+    "untested-ansible", "run-once", "delegated", "outside-waves", "batches", "other-hosts", "looks-across",
 ]  # fmt: skip
 
 

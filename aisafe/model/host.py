@@ -258,12 +258,18 @@ class BlindSpot:
 
 @frozen
 class Unfinished:
-    """A run that a host still guards, or whose rollback the controller has not heard of yet."""
+    """A run that a host still guards, or whose rollback the controller has not heard of yet.
+
+    ``silent``: seconds since its controller's last word, after ``deadline`` of which the host goes back by itself; None where
+    the run is not armed, or the host was booted since.
+    """
 
     run: str
     state: str
     since: datetime
     holder: str = ""
+    silent: float | None = None
+    deadline: float | None = None
 
 
 @frozen

@@ -25,7 +25,7 @@ from ansible.utils.collection_loader._collection_finder import (
 from aisafe import kernel
 from aisafe.errors import AnsibleError, UsageError
 from aisafe.model import Forecast, HostState, Target
-from aisafe.simulation import compat, fast, moment, patches, safety
+from aisafe.simulation import across, compat, fast, moment, patches, safety
 from aisafe.simulation.executor import task_ref
 from aisafe.simulation.inventory import (
     CommandLine,
@@ -175,10 +175,18 @@ class Engine:
             self._untested
             or self.moment.touched
             or self._refusals.any
-            or any(note.kind != "plain-secret" for note in met)
+            or any(note.kind not in ("plain-secret", "looks-across") for note in met)
         ):
             return []
         return [os.path.abspath(name) for name in self._playbooks if os.path.isfile(name)]
+
+    def _note_plays(self) -> None:
+        """What of the plays concerns several hosts together: a run in waves would make another thing of it."""
+        plays = [play for name in self._playbooks for play in self._loaded[name].get_plays()]
+        try:
+            across.note_plays(plays, self._inventory, self._variables, self._loader, journal=self.journal)
+        except EngineError as error:  # the run itself comes to the same play, and says more of it
+            self.journal.note("other-hosts", f"the hosts of every play could not be worked out: {first_words(error)}")
 
     def forecast(
         self, *, states: Mapping[str, HostState], facts: Mapping[str, Any], read: Read, tell: Tell
@@ -194,6 +202,7 @@ class Engine:
         course = Course(scene)
         patches.before_run(course, lambda task, message: self._include_failed(scene, task, message))
         playbook_executor.Playbook = _Loaded(self._loaded)
+        self._note_plays()
         complete = True
         try:
             self._executor.run()

@@ -106,6 +106,9 @@ class SimulatedExecutor(TaskExecutor):  # type: ignore[misc]
         if isinstance(name, Unknown) or is_unknown(name):
             return CONTROLLER
         if name in self.scene.states:
+            if name != self._host.name:
+                text = f"it acts on {name} for {self._host.name}, and {name} is guarded only while its own wave goes on"
+                self.scene.journal.note("delegated", text, host=self._host.name, task=self.ref())
             here = name not in self.scene.local and self._runs_here(str(name), variables)
             return CONTROLLER if here else str(name)
         known = self._host if name == self._host.name else self._variable_manager._inventory.hosts.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,10 @@ MASK = "********"
 _LONGEST = 2000
 """Characters of a note's message: ansible quotes values in its errors, and a play can make them as long as it likes."""
 _MOST = 20000
+_TEXTS = (".yml", ".yaml", ".j2", ".jinja2", ".jinja")
+_ACROSS = re.compile(rb"\b(?:ansible_play_hosts_all|ansible_play_hosts|ansible_play_batch|play_hosts"
+                     rb"|hostvars(?!\s*\[\s*inventory_hostname\b))\b")  # fmt: skip
+"""What a template sees of other hosts than its own (ansible documentation, "Special Variables")."""
 _HASHED = 256 * 1024 * 1024
 """Bytes of a file that is hashed; a larger one is known by its size and time."""
 
@@ -100,6 +105,9 @@ class Journal:
             with open(name, "rb") as file:
                 self._files[name] = hashlib.file_digest(file, "sha256").hexdigest()
                 shown = self.display_path(name)
+                if shown.endswith(_TEXTS) and info.st_size <= LARGEST:
+                    file.seek(0)
+                    self._look_across(shown, file.read())
                 if not shown.startswith("/") and shown.endswith((".yml", ".yaml")):
                     file.seek(0)
                     self._look_for_secrets(shown, file.read(LARGEST + 1))
@@ -112,6 +120,14 @@ class Journal:
             what = "a placeholder, which must be replaced before it is used" if secret.placeholder else "plain text"
             self.note("plain-secret", f"{secret.name} stands there as {what}.",
                       task=TaskRef(name="", path=path, line=secret.line))  # fmt: skip
+
+    def _look_across(self, path: str, content: bytes) -> None:
+        """The first place where a file looks at what other hosts of the play are: each wave of a run sees its own alone."""
+        found = _ACROSS.search(content)
+        if found is not None:
+            line = content.count(b"\n", 0, found.start()) + 1
+            self.note("looks-across", f"{found[0].decode()} stands there, which is of the hosts of a wave alone in each wave.",
+                      task=TaskRef(name="", path=path, line=line))  # fmt: skip
 
     @property
     def files(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from ansible.plugins.strategy import linear
 
 from aisafe.model import Unknown
 from aisafe.simulation import compat
+from aisafe.simulation.actions import short_name
 from aisafe.simulation.executor import Doubt, SimulatedExecutor, task_ref
 from aisafe.simulation.pertask import Copies
 from aisafe.simulation.scene import Scene
@@ -141,6 +142,7 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
             "play_context": play_context,
         }
         course.reached.setdefault(task._uuid, set()).add(host.name)
+        self._note_across(host.name, task)
         if course.rescue_reason(task, host.name) == "":
             self._results.append(compat.skipped_result(host, copied))
             self._pending_results += 1
@@ -159,6 +161,16 @@ class SimulatedStrategy(linear.StrategyModule):  # type: ignore[misc]
         self._note_failure(host, copied, compat.strategy_result(result))
         self._results.append(result)
         self._pending_results += 1
+
+    def _note_across(self, host: str, task: Any) -> None:
+        """A task that runs once for all hosts, or brings new ones: in waves it would be another thing."""
+        scene = self.course.scene
+        if task.run_once:
+            text = "it runs once for all hosts, and in waves once in each of them"
+            scene.journal.note("run-once", text, host=host, task=task_ref(task, scene))
+        if short_name(str(task.action)) == "add_host":
+            text = "it adds a host to the run, and every wave would leave that host out"
+            scene.journal.note("outside-waves", text, host=host, task=task_ref(task, scene))
 
     def _note_failure(self, host: Any, task: Any, result: compat.TaskOutcome) -> None:
         if not result.failed:

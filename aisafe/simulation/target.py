@@ -41,7 +41,7 @@ def resolve(
     become: set[str] = set()
     implicit = needs_facts = False
     for play in plays:
-        hosts, missing = _hosts(play, inventory, variables, loader)
+        hosts, missing = play_hosts(play, inventory, variables, loader)
         implicit |= missing
         gathers, becomes, delegated = _survey(play)
         needs_facts |= gathers
@@ -74,10 +74,11 @@ def resolve(
 
 def addressed(plays: list[Any], inventory: Any, variables: Any, loader: Any) -> bool:
     """Whether every play finds a host, the implicit localhost included."""
-    return all(_hosts(play, inventory, variables, loader)[0] for play in plays)
+    return all(play_hosts(play, inventory, variables, loader)[0] for play in plays)
 
 
-def _hosts(play: Any, inventory: Any, variables: Any, loader: Any) -> tuple[list[Any], bool]:
+def play_hosts(play: Any, inventory: Any, variables: Any, loader: Any) -> tuple[list[Any], bool]:
+    """The hosts that a play addresses, and whether the implicit localhost is among them. Raises ansible's errors."""
     known = variables.get_vars(play=play)
     for prompt in play.vars_prompt or []:  # asked for before the hosts are worked out
         if isinstance(prompt, dict) and isinstance(name := prompt.get("name"), str):

@@ -17,6 +17,8 @@ import pytest
 from aisafe.agent import checks, containers, facts, files, packages, pending, spaces, state_ops
 from aisafe.agent.engine import EngineError
 from aisafe.agent.failure import AgentFailure
+from aisafe.agent.store import boot_id
+from aisafe.agent.watchdog import boottime
 from aisafe.model import Container, HostState, Image
 from aisafe.model.codec import load
 
@@ -306,6 +308,23 @@ def test_unfinished(
     assert blind == []
     if found and runs:
         assert found["holder"] == "host c, user ann"
+
+
+@pytest.mark.parametrize(
+    ("state", "ago", "boot", "want"),
+    [("armed", 20.0, True, {"silent": 20.0, "deadline": 60.0}), ("armed", 20.0, False, {}),
+     ("rolling-back", 20.0, True, {})],
+)  # fmt: skip
+def test_how_long_a_controller_has_been_silent(
+    tmp_path: Path, state: str, ago: float, boot: bool, want: dict[str, float]
+) -> None:
+    _run(tmp_path, "r1", state, heard=False, age=0)
+    (tmp_path / "pending").symlink_to(tmp_path / "runs" / "r1")
+    text = {"boot_id": boot_id() if boot else "another", "at": boottime() + 60 - ago, "seconds": 60.0}
+    (tmp_path / "runs" / "r1" / "deadline.json").write_text(json.dumps(text))
+    found = pending.unfinished([], str(tmp_path)) or {}
+    told = {name: found[name] for name in ("silent", "deadline") if name in found}
+    assert told == pytest.approx(want, abs=1)
 
 
 def test_state_is_a_host_state(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,8 @@ def _workplace(scenario: Scenario, host: Host, directory: Path) -> Workplace:
         line += f" ansible_password={PASSWORD} ansible_become_password={PASSWORD}"
         line = line.replace(f"ansible_ssh_private_key_file={host.key} ", "")
         line = line.replace("-o IdentitiesOnly=yes", "-o IdentitiesOnly=yes -o IdentityFile=none -o IdentityAgent=none")
-    place.write("inventory.ini", line + "\n")
+    twins = [f"{name} {line.partition(' ')[2]}" for name in scenario.twins]
+    place.write("inventory.ini", "\n".join([line, *twins]) + "\n")
     for name, text in scenario.files.items():
         Path(directory, name).parent.mkdir(parents=True, exist_ok=True)
         place.write(name, text)

@@ -28,6 +28,7 @@ _KEYS = {
     "stage",
     "other",
     "needs",
+    "twins",
 }
 ENDS = ("confirmed", "lost", "later")
 
@@ -57,7 +58,7 @@ class Other:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """``plays``: complete, for a group ``all``. ``now``, ``boot``: check -> whether it works; ``boot`` None: no reboot.
-    ``needs``: what needs.py knows, '' for a test host alone."""
+    ``needs``: what needs.py knows, '' for a test host alone. ``twins``: other names of the host in the inventory."""
 
     name: str
     what: str
@@ -76,6 +77,7 @@ class Scenario:
     stage: str = "forecast"
     other: Other | None = None
     needs: str = ""
+    twins: tuple[str, ...] = ()
 
     @property
     def silent(self) -> bool:
@@ -108,7 +110,7 @@ def load(path: Path) -> Scenario:
             prepare=_plays(data["prepare"], login) if data.get("prepare") else [], files=data.get("files", {}),
             settings=data.get("settings", {}), also=frozenset(data.get("also", ())), again=data.get("again", True),
             stage=data.get("stage", "forecast"), other=_other(data["other"], login) if "other" in data else None,
-            needs=_needs(data.get("needs", "")),
+            needs=_needs(data.get("needs", "")), twins=tuple(data.get("twins", ())),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from None
