@@ -33,6 +33,10 @@ LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
 """Bytes: log files larger than this, or beyond this in all, are not copied."""
 
 
+LOCK_TIME = 30.0
+"""Seconds to wait for the end of what another operation does, such as taking a large old snapshot away."""
+
+
 class Arming:
     """One arm operation: what is asked, and what it found."""
 
@@ -55,7 +59,9 @@ class Arming:
         started = time.monotonic()
         self.preflight()
         self.store.prepare()
-        with self.store.lock("run %s is being armed for %s" % (self.run.ident, holder_text(self.holder))):
+        with self.store.lock(
+            "run %s is being armed for %s" % (self.run.ident, holder_text(self.holder)), wait=LOCK_TIME
+        ):
             self._refuse_pending()
             self._sweep()
             if self.run.state:
