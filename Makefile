@@ -18,16 +18,24 @@ NEWEST_TESTS := tests/simulation tests/effects/test_same_as_module.py tests/effe
 OLDER := $(VENV)-older
 OLDER_STAMP := $(OLDER)/.installed
 
+# The oldest Python that a host may have: the agent's tests run with it, too.
+OLDEST_PYTHON ?= $(shell for p in python3.8 $$(ls -d $(HOME)/.pyenv/versions/3.8*/bin/python 2>/dev/null | sort -rV); do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 8))' 2>/dev/null && echo "$$p" && break; done)
+OLDEST := $(VENV)-oldest
+OLDEST_STAMP := $(OLDEST)/.installed
+NO_OLDEST := SKIPPED: the agent's tests with Python 3.8, for want of it (OLDEST_PYTHON=/path/to/python3.8)
+
 # One that aisafe was not tested with, for the rule that says so.
 UNTESTED := $(VENV)-untested
 UNTESTED_STAMP := $(UNTESTED)/.installed
 
-.PHONY: help demo test check fast newest hosts bench scenarios commands runner packaging older fidelity undo molecule untested format clean
+.PHONY: help demo test check fast newest oldest hosts bench scenarios commands runner packaging older fidelity undo molecule untested format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
 	@echo "make test     all tests, real hosts included (a Docker engine is used, or installed on Debian and Ubuntu as root)"
 	@echo "make newest   the tests of the forecast and the attacks with the newest ansible-core"
+	@echo "make oldest   the agent's tests with Python 3.8, which the hosts may have"
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts, with the newest ansible-core, too (a part is in make test)"
@@ -59,6 +67,11 @@ $(OLDER_STAMP):
 	$(OLDER)/bin/python -m pip install --quiet --disable-pip-version-check "ansible-core==2.16.*"
 	@touch $(OLDER_STAMP)
 
+$(OLDEST_STAMP):
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check pytest hypothesis
+	@touch $(OLDEST_STAMP)
+
 $(UNTESTED_STAMP): pyproject.toml
 	$(NEWEST_PYTHON) -m venv $(UNTESTED)
 	$(UNTESTED)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
@@ -88,12 +101,21 @@ else
 	$(NEWEST)/bin/python -m pytest -q -n 2 -p no:cacheprovider -k "not bite" $(NEWEST_TESTS)
 endif
 
+oldest:
+ifeq ($(OLDEST_PYTHON),)
+	@echo "$(NO_OLDEST)"
+else
+	@$(MAKE) --no-print-directory $(OLDEST_STAMP)
+	$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/agent
+endif
+
 hosts: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 tests/hosts
 
-test: check newest
+test: check newest oldest
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --durations=10 tests/hosts
 	@test -n "$(NEWEST_PYTHON)" || echo "$(NO_NEWEST)"
+	@test -n "$(OLDEST_PYTHON)" || echo "$(NO_OLDEST)"
 
 untested: $(UNTESTED_STAMP)
 
@@ -140,4 +162,4 @@ format: $(STAMP)
 
 clean:
 	-python3 -m tests.testbed down
-	rm -rf $(VENV) $(NEWEST) $(OLDER) $(UNTESTED) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDER) $(OLDEST) $(UNTESTED) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

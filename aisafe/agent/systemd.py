@@ -114,7 +114,7 @@ def _ask_loaded(bus: Bus, names: list[str]) -> Iterable[tuple[str, dict[str, Any
                 questions.append((object_path(name), PROPERTIES, "Get", (owner, item)))
                 keys.append((name, item))
     found: dict[str, dict[str, Any]] = {name: {"Id": name} for name in names}
-    for (name, item), answer in zip(keys, bus.call(questions)):  # noqa: B905 (Python 3.10)
+    for (name, item), answer in zip(keys, bus.call(questions)):
         if not isinstance(answer, BusError):  # gone meanwhile, or a property that this version has not
             found[name][item] = answer[0]
     return found.items()
@@ -123,7 +123,7 @@ def _ask_loaded(bus: Bus, names: list[str]) -> Iterable[tuple[str, dict[str, Any
 def _ask_others(bus: Bus, names: list[str]) -> Iterable[tuple[str, dict[str, Any]]]:
     """All properties at once: systemd loads the unit for a question and forgets it again, which costs milliseconds."""
     answers = bus.call([(object_path(name), PROPERTIES, "GetAll", ("",)) for name in names])
-    pairs = zip(names, answers)  # noqa: B905 (Python 3.10)
+    pairs = zip(names, answers)
     return [(name, dict(answer[0])) for name, answer in pairs if not isinstance(answer, BusError)]
 
 

@@ -9,8 +9,6 @@ import pytest
 
 from aisafe.agent import command, podman
 from aisafe.agent.containers import NOTHING
-from aisafe.model import Container, Image
-from aisafe.model.codec import load
 
 WEB = {
     "Id": "a" * 64, "Name": "web", "Image": "9dd4", "ImageName": "localhost/busybox:1.36", "RestartCount": 0,
@@ -48,28 +46,6 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr(podman.os, "geteuid", lambda: 0)
     monkeypatch.setattr(podman, "STORAGE", str(tmp_path))
     monkeypatch.setattr(podman.glob, "glob", lambda pattern: [])
-
-
-@pytest.mark.usefixtures("installed")
-def test_containers_pods_and_images() -> None:
-    found, blind = podman.podman()
-    assert blind == []
-    containers = {name: load(Container, entry) for name, entry in found["containers"].items()}
-    assert list(containers) == ["web", "shop-infra", "in"]
-    web = containers["web"]
-    assert (web.engine, web.image, web.restart_policy, web.command) == (
-        "podman",
-        "localhost/busybox:1.36",
-        "always",
-        ("httpd", "-f"),
-    )
-    assert [str(port.socket) for port in web.ports] == ["0.0.0.0:8081/tcp"]  # conmon holds no IPv6
-    assert web.environment_names == ("A",)
-    assert (containers["shop-infra"].pod, containers["shop-infra"].command) == ("shop", ("/catatonit", "-P"))
-    assert (containers["in"].ports, containers["in"].command) == ((), ("/x", "y", "httpd", "-f"))
-    (image,) = (load(Image, entry) for entry in found["images"])
-    assert (image.engine, image.tags, image.command) == ("podman", ("localhost/busybox:1.36",), ("sh",))
-    assert (found["podman_networks"], found["podman_volumes"]) == (["podman"], ["data"])
 
 
 @pytest.mark.usefixtures("installed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,7 @@ def test_a_run_that_still_guards_its_host_stays_whatever_its_name_says(store: St
 def test_by_age(store: Store) -> None:
     for number in (1, 2, 3):
         ended(store, f"r{number}", "rolled-back", number)
-    limit = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    limit = datetime(2026, 1, 2, 12, tzinfo=timezone.utc)
     assert names(retention.chosen(store, before=limit)) == ["r1", "r2"]
 
 

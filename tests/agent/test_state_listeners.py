@@ -1,5 +1,7 @@
 """Who holds which socket."""
 
+from __future__ import annotations
+
 import os
 import socket
 import struct
@@ -97,11 +99,8 @@ def test_kernel_message(only: int) -> None:
 
 def test_this_machine() -> None:
     """A socket of our own is found with its process, whichever way the kernel is asked."""
-    with (
-        socket.socket() as tcp,
-        socket.socket(type=socket.SOCK_DGRAM) as udp,
-        socket.socket(type=socket.SOCK_DGRAM) as far,
-    ):
+    datagrams = socket.SOCK_DGRAM
+    with socket.socket() as tcp, socket.socket(type=datagrams) as udp, socket.socket(type=datagrams) as far:
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
         udp.bind(("127.0.0.1", 0))

@@ -14,13 +14,11 @@ from typing import Any
 
 import pytest
 
-from aisafe.agent import checks, containers, facts, files, packages, pending, spaces, state_ops
+from aisafe.agent import checks, containers, facts, files, packages, pending, spaces
 from aisafe.agent.engine import EngineError
 from aisafe.agent.failure import AgentFailure
 from aisafe.agent.store import boot_id
 from aisafe.agent.watchdog import boottime
-from aisafe.model import Container, HostState, Image
-from aisafe.model.codec import load
 
 DPKG = """\
 Package: dpkg
@@ -116,43 +114,10 @@ def _inspect(**changes: Any) -> dict[str, Any]:
     return answer
 
 
-def test_container() -> None:
-    found = containers.container(_inspect())
-    assert "SECRET=x" not in json.dumps(found)
-    model = load(Container, found)
-    assert (model.name, model.pid, model.restart_policy, model.health, model.exit_code) == (
-        "web",
-        7,
-        "always",
-        "healthy",
-        None,
-    )
-    assert [str(port.socket) for port in model.ports] == ["127.0.0.1:53/udp", "0.0.0.0:32768/tcp", "[::]:32768/tcp"]
-    assert model.ports[2].socket.ipv6_only
-    assert model.command == ("/e", "-p", "80")
-    assert model.environment_names == ("PATH", "SECRET")
-    assert (model.mounts[0].source, model.mounts[0].read_only) == ("data", True)
-
-
-def test_stopped_container() -> None:
-    """Its ports are those that it will take; what the engine chooses then is not known."""
-    stopped = _inspect(State={"Status": "exited", "Running": False, "Pid": 0, "ExitCode": 3})
-    model = load(Container, containers.container(stopped))
-    assert [str(port.socket) for port in model.ports] == ["127.0.0.1:53/udp"]
-    assert (model.exit_code, model.pid, model.active) == (3, None, False)
-
-
 def test_secret_changes_hash() -> None:
     other = _inspect()
     other["Config"] = dict(other["Config"], Env=["SECRET=y", "PATH=/bin"])
     assert containers.container(_inspect())["config_hash"] != containers.container(other)["config_hash"]
-
-
-def test_image() -> None:
-    model = load(
-        Image, containers.image({"Id": "sha256:1", "RepoTags": None, "Config": {"Cmd": ["x"], "Entrypoint": None}})
-    )
-    assert (model.tags, model.command, model.entrypoint) == ((), ("x",), ())
 
 
 @pytest.mark.parametrize(
@@ -325,29 +290,6 @@ def test_how_long_a_controller_has_been_silent(
     found = pending.unfinished([], str(tmp_path)) or {}
     told = {name: found[name] for name in ("silent", "deadline") if name in found}
     assert told == pytest.approx(want, abs=1)
-
-
-def test_state_is_a_host_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever part fails, the document loads, and the part is a blind spot."""
-
-    def broken(cache: str) -> None:
-        raise RuntimeError("no luck")
-
-    def failing() -> None:
-        raise AgentFailure("x", "packages are gone")
-
-    monkeypatch.setattr(state_ops.systemd, "units", broken)
-    monkeypatch.setattr(state_ops.packages, "packages", failing)
-    monkeypatch.setattr(state_ops.containers, "docker", lambda: (containers.NOTHING, []))
-    state = load(HostState, dict(state_ops.state({"files": ["/"]}, lambda text: None), host="h"))
-    spots = {spot.kind: spot for spot in state.blind_spots}
-    assert spots["unit"].reason == "units could not be read: RuntimeError: no luck"
-    assert spots["unit"].blocks
-    assert (spots["package"].reason, spots["package"].blocks) == ("packages are gone", False)
-    assert "no luck" in state.agent_checks["systemd"]
-    assert state.taken_at.tzinfo is not None
-    assert state.boot_id.count("/") == 1
-    assert "root" in state.users
 
 
 def test_facts_payload_is_needed_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def run(top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def ended(run: Run, *states: str) -> dict[str, Any]:
-    for old, new in zip(("snapshotting", *states), states, strict=False):
+    for old, new in zip(("snapshotting", *states), states):
         assert run.move(old, new)
     return verify.verify({"run": "r1"}, lambda _text: None)
 
