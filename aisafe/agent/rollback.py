@@ -260,7 +260,7 @@ class Rollback:
 
     def _verify(self) -> list[str]:
         """What is not as it was; files get a second pass."""
-        lines: list[str] = []
+        lines: list[str] = [*self.goal.lost]
         self._bounded("files", self._second_pass)
         checks: list[tuple[str, Callable[[], list[str]]]] = [
             ("files", self._files_left),

@@ -13,13 +13,15 @@ from .store import Run, boot_id, read_json, write_json
 class Targets:
     """``left``: the units as the run left them, before anything was restored; the rest is wanted.
 
-    ``manifest`` is a file; for a confirmed run it is made when the present files are known.
+    ``manifest`` is a file; for a confirmed run it is made when the present files are known. ``lost``: what it was is not
+    known any more, since its record is damaged.
     Raises OSError, ValueError, CommandFailed and EngineError.
     """
 
     def __init__(self, run: Run, *, engine: Engine | None, rebooted: bool, confirmed: bool) -> None:
         self._run = run
         self.conflicts: list[str] = []
+        self.lost: list[str] = []
         kept = self._kept("units.run.json")
         if kept.get("boot_id") != boot_id():
             kept = {"boot_id": boot_id(), "units": units.units()}
@@ -46,7 +48,11 @@ class Targets:
     def _kept(self, name: str) -> dict[str, Any]:
         try:
             kept: dict[str, Any] = read_json(self._run.file(name))
-        except (OSError, ValueError):
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            what = name.partition(".")[0]
+            self.lost.append("%s: how it was is not known, its record cannot be read: %s" % (what, error))
             return {}
         return kept
 

@@ -38,7 +38,7 @@ def blind(run: Run, monkeypatch: pytest.MonkeyPatch) -> Rollback:
         monkeypatch.setattr(module, "units" if module is rollback.units else "snapshot", fails)
     monkeypatch.setattr(Rollback, "_now", fails)
     made = Rollback(run.store, run, "controller")
-    made.goal = SimpleNamespace(manifest="", units={}, filter={}, network={}, settings={}, docker={})  # type: ignore[assignment]
+    made.goal = SimpleNamespace(manifest="", units={}, filter={}, network={}, settings={}, docker={}, lost=[])  # type: ignore[assignment]
     return made
 
 
