@@ -40,8 +40,8 @@ def _words() -> int:
         refusal = getattr(error, "format_message", None)  # its errors' classes have moved from version to version
         if refusal is None:
             raise
-        if len(sys.argv) == 1:
-            print(refusal())  # the whole help
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(refusal())  # the whole help: a word was given that needs another one
             return ExitCode.USAGE
         raise UsageError(str(refusal()), fix="See aisafe --help.") from None
 

@@ -86,8 +86,8 @@ def _shown(found: Mapping[str, Any]) -> Iterator[str]:
     if found.get("containers") is None:
         yield "containers: none kept"
     else:
-        rest = ", ".join(f"{found[kind]} {kind}" for kind in ("images", "networks", "volumes"))
-        yield f"{len(found['containers'])} containers: {_some(found['containers']) or 'none'}; {rest}"
+        rest = ", ".join(f"{kind}: {found[kind]}" for kind in ("images", "networks", "volumes"))
+        yield f"containers: {_some(found['containers']) or 'none'}; {rest}"
     for gap in found["not_covered"]:
         yield f"not covered: {gap}"
     for place in found["replaced"]:
