@@ -17,7 +17,7 @@ from aisafe.rules import RULES
 
 _SAMPLES = {
     "format": "terminal", "reports": "[sarif:aisafe.sarif, markdown]", "deadline": "60", "settle": "5", "lint": "auto",
-    "model": "some-model@1.0", "trust": "[inventory/aws.py, filter_plugins]", "scope": "[/srv/shop]", "forks": "10",
+    "model": "some-model@1.0", "trust": "[inventory/aws.py, filter_plugins]", "snapshot": "[/srv/shop]", "forks": "10",
     "lint_timeout": "180", "allow_untested_ansible": "true", "ansible_playbook": "/opt/ansible/bin/ansible-playbook",
     "state_dir": "~/.local/state/aisafe", "kubernetes_version": '"1.31"', "keep_runs": "200", "debug": "true",
     "keep_snapshots": "3", "waves": '"1, 25%, 100%"',

@@ -89,7 +89,7 @@ class Settings:
     reports: tuple[Report, ...] = ()
     checks: tuple[Check, ...] = ()
     trust: tuple[Path, ...] = ()
-    scope: tuple[str, ...] = ()
+    snapshot: tuple[str, ...] = ()
     forks: int = 10
     keep_runs: int = 200
     keep_snapshots: int = 3
@@ -221,7 +221,7 @@ def _settings(values: Mapping[str, Any], path: Path | None, cwd: Path) -> Settin
     if (prompt := given.get("prompt")) and not prompt.is_file():
         raise UsageError(f"There is no prompt file {prompt}.", fix="Correct --aisafe-prompt.")
     given["trust"] = tuple(map(Path, _from(base, values.get("trust", []))))
-    given["scope"] = tuple(values.get("scope", ()))
+    given["snapshot"] = tuple(values.get("snapshot", ()))
     given["waves"] = tuple(size.strip() for size in str(values.get("waves", "")).split(",") if size.strip())
     given["reports"] = tuple(_report(item, cwd) for item in values.get("reports", ()))
     given["checks"] = tuple(map(_check, values.get("checks", ())))

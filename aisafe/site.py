@@ -147,7 +147,7 @@ class RealSite:
         from aisafe.guard import Guard, scope_of  # noqa: PLC0415
 
         scopes = {
-            host: scope_of(forecast.hosts.get(host) or HostForecast(host=host), extra=self._settings.scope)
+            host: scope_of(forecast.hosts.get(host) or HostForecast(host=host), extra=self._settings.snapshot)
             for host in sorted(self._seen)
         }
         holder = {

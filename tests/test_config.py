@@ -102,7 +102,7 @@ reports: ["json:out/plan.json", terminal]
 checks:
   - {name: shop, http: "http://127.0.0.1:8080/", hosts: ["web*"], timeout: 3}
   - {name: queue, command: systemctl is-active queue}
-scope: [/srv/app]
+snapshot: [/srv/app]
 forks: 3
 """,
     )
@@ -121,7 +121,7 @@ forks: 3
         Check(name="shop", kind="http", target="http://127.0.0.1:8080/", hosts=("web*",), timeout=3.0),
         Check(name="queue", kind="command", target="systemctl is-active queue"),
     )
-    assert (found.scope, found.forks) == (("/srv/app",), 3)
+    assert (found.snapshot, found.forks) == (("/srv/app",), 3)
 
 
 def test_accept_on_the_command_line_adds_to_the_file(project: Path) -> None:
@@ -144,7 +144,7 @@ def test_accept_on_the_command_line_adds_to_the_file(project: Path) -> None:
         ("checks:\n  - {name: a}\n", r"yml:2: checks\.0 needs exactly one of command, tcp and http", ""),
         ("accept:\n  - {rule: a, reason: because, until: 2026-01-01}\n", "'owner' is a required property", ""),
         ("accept: [{rule: a, reason: known, owner: o, until: 2026-02-31}]\n", "until: 2026-02-31", "YYYY-MM-DD"),
-        ("scope: [srv]\n", r"yml:1: scope\.0", ""),
+        ("snapshot: [srv]\n", r"yml:1: snapshot\.0", ""),
         ("a: [\n", "is not valid YAML", ""),
     ],
 )
