@@ -116,8 +116,8 @@ def _container(
 ) -> None:  # fmt: skip
     made = _restored(run).get(name)
     ident = old["Id"] if old["Id"] in present else made if made in present else None
-    if ident == old["Id"] and old["State"]["Status"] == "created" != _status(engine, ident):
-        engine.delete("/containers/" + ident, {"force": "1"})  # nothing makes it unstarted again
+    if ident == old["Id"] and _past_return(old, engine.get("/containers/%s/json" % ident)):
+        engine.delete("/containers/" + ident, {"force": "1"})
         ident = None
     if ident is None:
         ident = _create(run, engine, name, old)
@@ -130,8 +130,11 @@ def _container(
     _run_as_before(engine, old, now, changed, rebooted)
 
 
-def _status(engine: Engine, ident: str) -> str:
-    return str(engine.get("/containers/%s/json" % ident)["State"]["Status"])
+def _past_return(old: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether only a new container can be what this one was: nothing makes one unstarted again, and an update cannot take
+    a limit away (Engine API, ContainerUpdate: 0 and '' are not looked at)."""
+    started = old["State"]["Status"] == "created" != now["State"]["Status"]
+    return started or any(now["HostConfig"].get(name) and not old["HostConfig"].get(name) for name in UPDATABLE)
 
 
 def _create(run: Run, engine: Engine, name: str, old: dict[str, Any]) -> str:

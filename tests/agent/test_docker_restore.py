@@ -26,3 +26,14 @@ def test_swapped_names_are_free_for_their_owners() -> None:
     engine = Engine(present)
     assert docker_restore._out_of_the_way(engine, before, present) == []  # type: ignore[arg-type]
     assert present == {"1" * 64: "aisafe-" + "1" * 12, "2" * 64: "aisafe-" + "2" * 12, "3" * 64: "cc"}
+
+
+def test_only_a_new_container_is_without_a_limit_again() -> None:
+    def container(status: str, **host: object) -> dict[str, object]:
+        return {"State": {"Status": status}, "HostConfig": {"CpuShares": 0, "PidsLimit": None, **host}}
+
+    plain = container("running", Memory=64)
+    assert not docker_restore._past_return(plain, container("exited", Memory=128)), "an update takes it back"
+    assert docker_restore._past_return(plain, container("running", Memory=64, CpuShares=512))
+    assert docker_restore._past_return(plain, container("running", Memory=64, PidsLimit=100))
+    assert docker_restore._past_return(container("created"), container("running")), "nothing makes it unstarted"
