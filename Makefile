@@ -29,7 +29,7 @@ NO_OLDEST := SKIPPED: the agent's tests with Python 3.8, for want of it (OLDEST_
 UNTESTED := $(VENV)-untested
 UNTESTED_STAMP := $(UNTESTED)/.installed
 
-.PHONY: help demo test check fast newest oldest hosts bench scenarios commands runner packaging older fidelity undo molecule untested format clean
+.PHONY: help demo test check fast newest oldest hosts bench scenarios commands logins runner packaging older fidelity undo molecule untested format clean
 
 help:
 	@echo "make demo     the story on a disposable real host: refused, mended, applied, confirmed"
@@ -39,6 +39,7 @@ help:
 	@echo "make check    format, lint, types, import contracts and the fast tests"
 	@echo "make scenarios  findings against what really breaks: all scenarios on real hosts (a quarter of an hour on a quiet machine)"
 	@echo "make commands   61 command lines side by side with ansible-playbook on real hosts, with the newest ansible-core, too (a part is in make test)"
+	@echo "make logins   every way into a host and to become root there, each by a run that is undone and one that is confirmed"
 	@echo "make runner   ansible-runner: also time-outs, and the pipeline of AWX with process isolation in an image of its own"
 	@echo "make older    ansible-core 2.16 applies and ours judges: a run undone, one confirmed, and the command lines"
 	@echo "make packaging  wheel, sdist, pip, pipx and pre-commit in fresh environments (needs a package index)"
@@ -136,6 +137,9 @@ ifneq ($(NEWEST_PYTHON),)
 else
 	@echo "$(NO_NEWEST)"
 endif
+
+logins: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_LOGINS=1 $(BIN)/pytest -q -n 2 tests/hosts/test_logins.py tests/hosts/test_connections.py
 
 runner: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_RUNNER=1 $(BIN)/pytest -q -n 2 tests/hosts/test_runner.py

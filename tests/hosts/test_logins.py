@@ -1,4 +1,7 @@
-"""Every way into a host, and every way to become root there: a run that fails is undone, one that does not is confirmed."""
+"""Every way into a host, and every way to become root there: a run that fails is undone, one that does not is confirmed.
+
+`make test` takes a few of them, `make logins` all.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ BECOME = {
 }
 PASSWORD_ALONE = "-o PubkeyAuthentication=no -o PreferredAuthentications=password"
 
-Line = Callable[[Host, Path], str]
+thorough = pytest.mark.skipif(not os.environ.get("AISAFE_ALL_LOGINS"), reason="its own target: make logins")
 
 
 def plain(host: Host, *, key: str | None = None, port: int | None = None, address: str = "", more: str = "") -> str:
@@ -88,7 +91,9 @@ def run_both(host: Host, place: Workplace, **environ: str) -> None:
     assert PASSWORD not in said + done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("become", BECOME)
+@pytest.mark.parametrize(
+    "become", [pytest.param(name, marks=() if name == "sudo with a password" else thorough) for name in BECOME]
+)
 def test_become(host: Host, tmp_path: Path, become: str) -> None:
     if become.startswith("doas"):
         host.run("apt-get update -q && apt-get install -qy opendoas", timeout=300)
@@ -96,6 +101,7 @@ def test_become(host: Host, tmp_path: Path, become: str) -> None:
     run_both(host, workplace(tmp_path / "work", [f"{plain(host)} {BECOME[become]}"]))
 
 
+@thorough
 def test_password(host: Host, tmp_path: Path) -> None:
     line = plain(host, key="", more=PASSWORD_ALONE)
     words = f"{BECOME['sudo with a password']} ansible_password={PASSWORD}"
@@ -115,6 +121,7 @@ def agent(host: Host, tmp_path: Path) -> Iterator[str]:
     subprocess.run(["ssh-agent", "-k"], env={**environ, "SSH_AGENT_PID": found[1]}, capture_output=True, check=True)
 
 
+@thorough
 def test_agent(host: Host, tmp_path: Path, agent: str) -> None:
     line = plain(host, key="", more="-o IdentitiesOnly=no -o IdentityFile=none").replace("-o IdentitiesOnly=yes", "")
     run_both(host, workplace(tmp_path / "work", [f"{line} {BECOME['sudo']}"]), SSH_AUTH_SOCK=agent)
@@ -148,6 +155,7 @@ def test_jump_host(hosts: Callable[[list[str]], list[Host]], tmp_path: Path) -> 
     run_both(target, workplace(tmp_path / "work", [f"{line} {BECOME['sudo']}"]))
 
 
+@thorough
 def test_alias_of_the_ssh_configuration(host: Host, tmp_path: Path) -> None:
     """The inventory has a name only; where and who it is stands in the configuration."""
     config = tmp_path / "config"
@@ -158,6 +166,7 @@ def test_alias_of_the_ssh_configuration(host: Host, tmp_path: Path) -> None:
     run_both(host, workplace(tmp_path / "work", [line]))
 
 
+@thorough
 def test_another_port(host: Host, tmp_path: Path) -> None:
     host.run("printf 'Port 22\\nPort 2222\\n' >/etc/ssh/sshd_config.d/port.conf; systemctl restart ssh")
     inside = inner_address(host)
@@ -188,6 +197,7 @@ def test_ipv6(host: Host, tmp_path: Path, address6: str) -> None:
     run_both(host, workplace(tmp_path / "work", [f"{line} {BECOME['sudo']}"]))
 
 
+@thorough
 def test_paramiko(host: Host, tmp_path: Path) -> None:
     """The play goes over ansible's connection plugin of that name; it knows hosts by the user's own file only."""
     home = tmp_path / "home"
@@ -200,6 +210,7 @@ def test_paramiko(host: Host, tmp_path: Path) -> None:
     run_both(host, workplace(tmp_path / "work", [line]), HOME=str(home))
 
 
+@thorough
 def test_local(host: Host, tmp_path: Path) -> None:
     """aisafe runs on the host that it guards."""
     packages = Path(site.getsitepackages()[0])
