@@ -14,8 +14,12 @@ from . import command
 Chains = Dict[str, Dict[str, List[str]]]  # table -> "CHAIN POLICY" -> rules
 FAMILIES = ("iptables", "ip6tables")
 DOCKERS = re.compile(r"\bDOCKER\b|DOCKER-|\bdocker0\b|\bbr-[0-9a-f]{12}\b|\bdocker_gwbridge\b")
+NETWORK = re.compile(r"\bbr-[0-9a-f]{12}\b")
 HAIRPIN = re.compile(r"-A POSTROUTING -s (\S+) -d \1 .*-j MASQUERADE$")
 """Docker's rule for a container that calls its own published port."""
+
+USER = "DOCKER-USER"
+"""The chain that Docker makes for the administrator: only the RETURN at its end is Docker's."""
 
 IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 
@@ -47,7 +51,24 @@ def parse(text: str) -> Chains:
 
 
 def dockers(rule: str) -> bool:
+    if rule.startswith("-A %s " % USER):
+        return rule == "-A %s -j RETURN" % USER
     return bool(DOCKERS.search(rule) or HAIRPIN.search(rule))
+
+
+def jumps(chains: dict[str, list[str]]) -> list[str]:
+    """Docker's ways from built-in chains into its own, but those of single networks, which come and go with them."""
+    return [
+        rule for rules in chains.values() for rule in rules
+        if not rule.startswith("-A DOCKER") and rule.split()[-2] == "-j" and rule.split()[-1].startswith("DOCKER")
+        and not NETWORK.search(rule)
+    ]  # fmt: skip
+
+
+def lost(before: dict[str, list[str]], now: dict[str, list[str]]) -> list[str]:
+    """Jumps that were in a table and are not: the daemon only looks at its start whether they are there."""
+    present = {rule for rules in now.values() for rule in rules}
+    return [rule for rule in jumps(before) if rule not in present]
 
 
 def own(tables: Chains) -> Chains:
@@ -56,7 +77,8 @@ def own(tables: Chains) -> Chains:
     for table, chains in tables.items():
         for head, rules in chains.items():
             mine = [rule for rule in rules if not dockers(rule)]
-            if not dockers(head) and (mine or not head.endswith(" ACCEPT")):
+            users = head.split()[0] == USER and mine
+            if users or (not dockers(head) and (mine or not head.endswith(" ACCEPT"))):
                 kept.setdefault(table, {})[head] = mine
     return kept
 
@@ -66,16 +88,20 @@ def script(before: Chains, now: Chains) -> str:
     lines = []
     for table in sorted(set(before) | set(now)):
         old, new = own(before).get(table, {}), own(now).get(table, {})
-        if old == new:
+        chains = {head.split()[0] for head in now.get(table, {})}
+        ways = [rule for rule in lost(before.get(table, {}), now.get(table, {})) if rule.split()[-1] in chains]
+        if old == new and not ways:
             continue
         heads, rules, gone = [], [], []
         olds, news = _by_name(before.get(table, {})), _by_name(now.get(table, {}))
         for name in sorted(set(olds) | set(news)):
-            if dockers(name):
+            if dockers(name) and name != USER:
                 continue
             if name in olds:
                 heads.append(":%s %s [0:0]" % (name, olds[name][0]))
-                rules += ["-F " + name, *_merged(olds[name][1], news.get(name, ("", []))[1])]
+                rules += ["-F " + name, *_merged(olds[name][1], news.get(name, ("", []))[1], ways)]
+            elif name == USER:
+                rules += ["-F " + name, *[rule for rule in news[name][1] if dockers(rule)]]
             elif news[name][0] == "-":
                 heads.append(":%s - [0:0]" % name)
                 gone.append("-X " + name)
@@ -90,11 +116,11 @@ def _by_name(chains: dict[str, list[str]]) -> dict[str, tuple[str, list[str]]]:
     return {head.split()[0]: (head.split()[1], rules) for head, rules in chains.items()}
 
 
-def _merged(old: list[str], new: list[str]) -> list[str]:
-    """The old rules, with Docker's as they are now: new ones in front, where Docker puts them."""
+def _merged(old: list[str], new: list[str], ways: list[str]) -> list[str]:
+    """The old rules, with Docker's as they are now: new ones in front, where Docker puts them; and ``ways``, which it lost."""
     present = [rule for rule in new if dockers(rule)]
     front = [rule for rule in present if rule not in old]
-    return front + [rule for rule in old if not dockers(rule) or rule in present]
+    return front + [rule for rule in old if not dockers(rule) or rule in present or rule in ways]
 
 
 def _nft_tables() -> dict[str, str]:
@@ -161,6 +187,9 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         old, new = _flat(own(before[family])), _flat(own(now[family]))
         lines += ["firewall %s: %s is missing" % (family, rule) for rule in old if rule not in new]
         lines += ["firewall %s: %s was not there before" % (family, rule) for rule in new if rule not in old]
+        for table, chains in before[family].items():
+            gone = lost(chains, now[family].get(table, {}))
+            lines += ["firewall %s: -t %s %s is missing" % (family, table, rule) for rule in gone]
         if sorted(old) == sorted(new) and old != new:
             lines.append("firewall %s: the rules are in another order" % family)
     for table in sorted(set(before["nft"]) | set(now["nft"])):

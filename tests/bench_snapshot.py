@@ -1,0 +1,168 @@
+"""``python -m tests.bench_snapshot``: what a snapshot and its restore cost, against plain rsync and ``cp -a`` of the same trees.
+
+On one test host, caches warm, alternately; ratios of medians. ``--files`` says how many files lie in the tree, ``--million``
+also arms over 1,000,000 small files and tells the agent's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import statistics
+import sys
+from typing import Any
+
+from aisafe.agent.scope import NARROW
+from aisafe.transport import payload
+from tests.testbed import Host, down, up
+
+AGENT = "/var/lib/aisafe/bin/agent-bench.pyz"
+TREE = "/srv/tree"
+MAKE = """
+import os, sys
+count, size = int(sys.argv[1]), int(sys.argv[2])
+block = os.urandom(1 << 20)
+for number in range(count):
+    place = "%s/%03d" % (sys.argv[3], number // 1000)
+    if number % 1000 == 0:
+        os.makedirs(place, exist_ok=True)
+    with open("%s/f%06d" % (place, number), "wb") as file:
+        length = (number * 7919) % (2 * size + 1)
+        file.write(block[number % 1000 : number % 1000 + length])
+"""
+CHANGE = "import glob\nfor path in sorted(glob.glob('/srv/tree/000/*'))[:100]: open(path, 'ab').write(b'x')"
+CLOCK = """
+import subprocess, sys, time
+began = time.monotonic()
+subprocess.run(sys.argv[1:], check=True)
+print(time.monotonic() - began)
+"""
+ASK = """
+import re, subprocess, sys, threading, time
+words = [sys.executable, "-I", "-B", sys.argv[1], "serve"]
+agent = subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+highest = [0]
+def watch():
+    while agent.poll() is None:
+        found = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/%d/status" % agent.pid).read())
+        highest[0] = max(highest[0], int(found[1]) if found else 0)
+        time.sleep(0.05)
+threading.Thread(target=watch, daemon=True).start()
+print(agent.communicate(sys.argv[2] + "\\n")[0].splitlines()[-1])
+print(highest[0])
+"""
+
+
+class Bench:
+    """The agent on one host, asked without a connection's cost."""
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.number, self.memory = host, 0, 0
+        host.run("mkdir -p -m 711 /var/lib/aisafe; mkdir -p -m 755 /var/lib/aisafe/bin")
+        host.run(f"base64 -d >{AGENT}", input=base64.b64encode(payload.agent().data).decode())
+        self.trees = [path for path in (*NARROW, TREE) if not host.run(["test", "-d", path], check=False).returncode]
+
+    def ask(self, op: str, **args: Any) -> dict[str, Any]:
+        """Raises AssertionError with the agent's own reason; ``memory`` is then its largest resident set so far, in KiB."""
+        line = json.dumps({"id": 1, "op": op, "args": args})
+        said = self.host.run(["python3", "-c", ASK, AGENT, line], timeout=3600).stdout.splitlines()
+        answer = json.loads(said[0])
+        assert "ok" in answer, answer
+        self.memory = max(self.memory, int(said[1]))
+        return dict(answer["ok"])
+
+    def arm(self) -> float:
+        """Seconds of one armed snapshot, which is then confirmed."""
+        self.number += 1
+        run = f"b{self.number}"
+        seconds = float(self.ask("arm", run=run, scope=[TREE], deadline=3600, holder={})["seconds"])
+        self.ask("confirm", run=run)
+        return seconds
+
+    def forget(self) -> None:
+        self.host.run("rm -rf /var/lib/aisafe/runs/b*", timeout=600)
+
+    def timed(self, *words: str) -> float:
+        """Seconds of a command on the host."""
+        return float(self.host.run(["python3", "-c", CLOCK, *words], timeout=3600).stdout.splitlines()[-1])
+
+    def rsync(self, target: str, *more: str) -> float:
+        self.host.run(["mkdir", "-p", target])
+        return self.timed("rsync", "-aHAXR", "--numeric-ids", "--modify-window=-1", *more, *self.trees, target)
+
+    def restored(self) -> float:
+        """Seconds of a rollback of 100 changed files, as the host itself counts them."""
+        self.number += 1
+        run = f"b{self.number}"
+        self.ask("arm", run=run, scope=[TREE], deadline=3600, holder={})
+        self.host.run(["python3", "-c", CHANGE])
+        self.ask("rollback", run=run, reason="bench")
+        while True:
+            story = self.ask("status", run=run)["run"]
+            if story["state"] in ("rolled-back", "rollback-incomplete"):
+                assert story["residue"] == [], story
+                return float(story["seconds"])
+
+    def copied_back(self) -> float:
+        """The file copy alone: the same change taken back by rsync from a plain copy of the trees."""
+        self.host.run(["python3", "-c", CHANGE])
+        return self.timed(
+            "rsync", "-aHAX", "--delete", "--numeric-ids", "--modify-window=-1", f"/srv/copy{TREE}/", f"{TREE}/"
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench_snapshot", description=__doc__)
+    parser.add_argument("--files", type=int, default=40_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--million", action="store_true")
+    options = parser.parse_args()
+    os.environ.setdefault("AISAFE_TESTBED_NS", "cost")
+    try:
+        (host,) = up(["cost"])
+        host.run(["python3", "-c", MAKE, str(options.files), "16384", TREE], timeout=1800)
+        bench = Bench(host)
+        bench.arm()  # installs what stays
+        first, plain, copy, again, relinked, back, alone = ([] for _ in range(7))  # type: ignore[var-annotated]
+        for _ in range(options.runs):
+            bench.forget()
+            host.run("rm -rf /srv/copy /srv/again /srv/cp", timeout=600)
+            first.append(bench.arm())
+            plain.append(bench.rsync("/srv/copy"))
+            host.run("mkdir /srv/cp")
+            copy.append(bench.timed("cp", "-a", "--parents", *bench.trees, "/srv/cp"))
+            again.append(bench.arm())
+            relinked.append(bench.rsync("/srv/again", "--link-dest=/srv/copy"))
+            back.append(bench.restored())
+            alone.append(bench.copied_back())
+        told("first snapshot / rsync", first, plain)
+        told("first snapshot / cp -a", first, copy)
+        told("unchanged repeat / rsync --link-dest", again, relinked)
+        told("restore of 100 files / rsync back", back, alone)
+        print(f"{'memory of the agent':<44} {bench.memory / 1024:7.0f} MiB at {options.files} files")
+        if options.million:
+            million(host, bench)
+    finally:
+        down(["cost"])
+    return 0
+
+
+def told(what: str, ours: list[float], theirs: list[float]) -> None:
+    a, b = statistics.median(ours), statistics.median(theirs)
+    print(f"{what:<44} {a:7.2f} s / {b:7.2f} s = {a / b:5.2f}", flush=True)
+
+
+def million(host: Host, bench: Bench) -> None:
+    host.run(f"rm -rf {TREE} /srv/copy /srv/again /srv/cp", timeout=900)
+    bench.forget()
+    host.run(["python3", "-c", MAKE, "1000000", "0", TREE], timeout=3600)
+    for name in ("first", "repeated"):
+        bench.memory = 0
+        seconds = bench.arm()
+        print(f"{'1,000,000 files, ' + name:<44} {seconds:7.0f} s, {bench.memory / 1024:.0f} MiB", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
