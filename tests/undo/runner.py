@@ -29,6 +29,8 @@ PATIENCE = 600.0
 """Seconds in which something has to come about."""
 SETTLE = 3.0
 """Seconds that a service which has just been started may take until it looks as ever."""
+ON_CALL, IDLE = ("systemd-hostnamed", "systemd-timedated", "systemd-localed"), 40.0
+"""They start when somebody asks over D-Bus, and end by themselves after half a minute (systemd-hostnamed.service(8))."""
 LOOKS = 3
 AT_REST = "! test -L /var/lib/aisafe/pending && ! pgrep -f '[a]gent.pyz rollback' >/dev/null"
 """Asked so that a host which can start no program at this moment is not at rest."""
@@ -64,10 +66,10 @@ def observe(host: Host) -> Listing:
 
 
 def compare(before: Listing, host: Host) -> list[str]:
-    """Differences that are still there when what was just started has settled."""
+    """Differences that are still there when what was just started has settled, and what D-Bus started has ended again."""
     found = differences(before, observe(host))
     if found:
-        time.sleep(SETTLE)
+        time.sleep(IDLE if all(any(name in line for name in ON_CALL) for line in found) else SETTLE)
         found = differences(before, observe(host))
     return found
 
