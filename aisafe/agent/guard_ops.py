@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Callable, Dict
 
-from . import docker, firewall, network, rollback, settings, snapshot, sockets, uninstall, units, watchdog
+from . import docker, firewall, network, rollback, settings, snapshot, sockets, talk, uninstall, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
@@ -46,6 +46,7 @@ def arm(args: Args, progress: Progress) -> dict[str, Any]:
 def beat(args: Args, progress: Progress) -> dict[str, Any]:
     """The controller lives: the deadline is its full time away again."""
     run = _armed(Store(), args)
+    talk.note(run)
     seconds = float(args.get("deadline") or run.record.get("deadline") or 60)
     return {"state": run.state, "left": watchdog.push(run, seconds)}
 

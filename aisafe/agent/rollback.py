@@ -22,6 +22,7 @@ from . import (
     rsync,
     settings,
     sockets,
+    talk,
     units,
     watchdog,
 )
@@ -131,6 +132,8 @@ class Rollback:
         firststage.mend(self.store, self.run)
 
     def _end_processes(self) -> None:
+        if self.run.record.get("source") != "controller":
+            talk.end(self.run)
         self.problems += watchdog.kill_apply(self.store, self.run)
         if self.scope.wide:
             _wait_for_packages()

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
-from . import command, docker, firewall, firststage, network, rsync, settings, sockets, units, watchdog
+from . import command, docker, firewall, firststage, network, rsync, settings, sockets, talk, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, compare, pairs, read
@@ -115,6 +115,7 @@ class Arming:
     def _arm(self, archive: str) -> tuple[int, int]:
         run, clock = self.run, time.monotonic()
         run.create(holder=self.holder, deadline=self.deadline, keep=self.keep, boot_id=boot_id())
+        talk.note(run)
         watchdog.pin(run, archive, sys.executable or "/usr/bin/python3")
         self.store.set_unfinished(run)
         rsync.install(self.store)
