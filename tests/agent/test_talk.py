@@ -19,10 +19,10 @@ def test_only_the_process_that_was_noted_is_ended(tmp_path: Path) -> None:
     assert mark.read_text().split()[0] == str(os.getpid())
     with subprocess.Popen(["sleep", "60"]) as process:
         began = talk._started(process.pid)
-        mark.write_text("%d %d" % (process.pid, int(began) - 1))
+        mark.write_text(f"{process.pid} {int(began) - 1}")
         talk.end(run)
         assert process.poll() is None, "an earlier process had that number"
-        mark.write_text("%d %s" % (process.pid, began))
+        mark.write_text(f"{process.pid} {began}")
         talk.end(run)
         assert process.wait(10) == -15
     talk.end(run)
