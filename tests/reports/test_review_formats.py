@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import cmarkgfm
 import pytest
 from junitparser import JUnitXml
 from sarif_pydantic import Sarif
@@ -124,6 +125,14 @@ def test_markdown_tells_it_all_and_lets_nothing_become_markup() -> None:
     assert "a \\<b\\> & \\`c\\` \\| d" in text
     assert "````yaml\n- name: Stop" in text
     assert "<b>" not in text.replace("\\<b\\>", "")
+
+
+def test_markdown_is_what_github_renders() -> None:
+    text = find_report("markdown")(view(finding(message=NASTY, fix="Stop it.", yaml="- name: Stop\n  x: 1\n")))
+    page = cmarkgfm.github_flavored_markdown_to_html(text)
+    assert "<p>a &lt;b&gt; &amp; `c` | d\ufffd[31m, e: 100% next *line* é</p>" in page
+    assert '<pre lang="yaml"><code>- name: Stop' in page
+    assert page.count("<table>") == 2, "what changes, and the sockets"
 
 
 @pytest.mark.parametrize("name", ["sarif", "junit", "github", "gitlab", "markdown"])
