@@ -169,6 +169,7 @@ def rollback(
         def one(host: str) -> HostResult:
             return roll_back(
                 pool, host, run=run.id, reason="asked for by aisafe rollback", deadline=deadline, force=force,
+                guarded=False,
                 say=lambda text: out.print(Text(clean(text), style="dim")),
             )  # fmt: skip
 

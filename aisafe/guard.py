@@ -234,11 +234,13 @@ def roll_back(
     deadline: float,
     say: Callable[[str], None],
     force: bool = False,
+    guarded: bool = True,
 ) -> HostResult:
     """Ask one host to bring itself back to before ``run``, and wait until it has. Never raises for the host's sake.
 
     A host that cannot be reached does it by itself after ``deadline`` seconds; it is asked again and again until then, and
-    for the time that a restore takes.
+    for the time that a restore takes. ``guarded``: it was until now; what else keeps us out, Python or sudo, may then be what
+    the run broke, and what the host mends by itself.
     """
     until, asked, step = time.monotonic() + deadline + PATIENCE, False, ""
     unreachable_until = time.monotonic() + deadline + 60
@@ -257,12 +259,6 @@ def roll_back(
                 step = answer["step"]
                 say(f"{host}: {step}")
             time.sleep(0.3)
-        except Unreachable as error:
-            if time.monotonic() > unreachable_until:
-                detail = f"{error.message} The host rolls itself back {deadline:.0f} s after the last word from here."
-                return HostResult(host=host, outcome="unknown", detail=detail)
-            connect = sessions.fresh
-            time.sleep(1)
         except AgentError as error:
             if error.code in ("rolling-back", "rolled-back", "busy"):
                 asked = True
@@ -270,7 +266,13 @@ def roll_back(
                 continue
             return HostResult(host=host, outcome="armed" if error.code == "bug" else "unknown", detail=str(error))
         except HostError as error:
-            return HostResult(host=host, outcome="unknown", detail=str(error))
+            if not guarded and not isinstance(error, Unreachable):
+                return HostResult(host=host, outcome="unknown", detail=str(error))
+            if time.monotonic() > unreachable_until:
+                detail = f"{error.message} The host rolls itself back {deadline:.0f} s after the last word from here."
+                return HostResult(host=host, outcome="unknown", detail=detail)
+            connect = sessions.fresh
+            time.sleep(1)
     return HostResult(host=host, outcome="armed", detail=f"The restore was still going on after {PATIENCE:.0f} s.")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aisafe.effects.images import PRUNED
 from aisafe.errors import AgentError, HostError, Locked, Unreachable
-from aisafe.guard import Guard, Scope, scope_of
+from aisafe.guard import Guard, Scope, roll_back, scope_of
 from aisafe.model import Effect, HostForecast, TaskRef
 
 TASK = TaskRef(name="t", path="p.yml", line=1)
@@ -94,6 +94,24 @@ def test_a_host_out_of_reach_is_never_called_confirmed():
         armed.confirm()
     assert "confirm" not in agents.agents["a"].calls
     assert {r.outcome for r in armed.results.values()} == {"rolled-back"}
+
+
+def test_a_host_without_python_is_asked_until_it_has_mended_itself(monkeypatch):
+    monkeypatch.setattr("aisafe.guard.time.sleep", lambda seconds: None)
+    agents = Agents(Agent("a"))
+    tries = iter(range(100))
+
+    def broken(host):
+        if next(tries) < 3:
+            raise HostError("a", "no Python was found")
+        return agents.agents[host]
+
+    agents.session = agents.fresh = broken
+    said = {"run": "r1", "reason": "test", "deadline": 1.0, "say": lambda text: None}
+    assert roll_back(agents, "a", **said, guarded=False).outcome == "unknown"
+    agents.agents["a"].state = "armed"
+    tries = iter(range(100))
+    assert roll_back(agents, "a", **said).outcome == "rolled-back"
 
 
 def test_a_host_that_cannot_be_armed_releases_the_others():
