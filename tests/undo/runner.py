@@ -157,7 +157,7 @@ def run(case: Case, host: Host, directory: Path) -> Done:
         found = compare(before, host)
     finally:
         controller.kill()
-    faults += [f"{value} stands in {where}" for value in case.nowhere for where in _holding(value, place, host)]
+    faults += [f"{value} stands in {where}" for value in case.nowhere for where in _holding(value, case, place, host)]
     left = [line for line in found if not any(item.line.search(line) for item in case.residue)]
     faults += [f"is left: {line}" for line in left]
     if left and code == 0:
@@ -189,10 +189,11 @@ def _fate(event: Event | None, controller: Controller, host: Host) -> tuple[int 
     return controller.wait(), since
 
 
-def _holding(value: str, place: Workplace, host: Host) -> list[str]:
-    """Where a secret stands beside the play itself."""
+def _holding(value: str, case: Case, place: Workplace, host: Host) -> list[str]:
+    """Where a secret stands beside the play itself and its files."""
+    own = {"play.yml", *case.files}
     found = [str(path) for path in place.directory.rglob("*")
-             if path.is_file() and path.name != "play.yml" and value in path.read_text(errors="replace")]  # fmt: skip
+             if path.is_file() and path.name not in own and value in path.read_text(errors="replace")]  # fmt: skip
     return (
         found + host.run(f"grep -rlF {value} /var/lib/aisafe /var/log /run/log /tmp || true", check=True).stdout.split()
     )
