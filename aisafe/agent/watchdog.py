@@ -146,6 +146,9 @@ def pin(run: Run, archive: str, python: str) -> None:
     write(run.file("agent.sh"), firststage.script(run.store, run, python), mode=0o700)
 
 
+INIT = "/proc/1/comm"
+
+
 def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
@@ -246,7 +249,13 @@ def _refuges() -> list[str]:
 
 
 def _stopping() -> bool:
-    """The host goes down: a signal was no attempt on this process, and all begins again after the boot."""
+    """The host goes down: a signal was no attempt on this process, and all begins again after the boot.
+
+    At last systemd-shutdown(8) takes systemd's place as process 1: it answers nobody, and waits for who does not go.
+    """
+    with contextlib.suppress(OSError), open(INIT) as text:
+        if text.read().startswith("systemd-shutdow"):  # 15 characters (proc(5), comm)
+            return True
     with contextlib.suppress(command.CommandFailed):
         return command.outcome(["systemctl", "is-system-running"], timeout=10).stdout.strip() == "stopping"
     return False

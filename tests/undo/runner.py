@@ -69,7 +69,10 @@ def compare(before: Listing, host: Host) -> list[str]:
     """Differences that are still there when what was just started has settled, and what D-Bus started has ended again."""
     found = differences(before, observe(host))
     if found:
-        time.sleep(IDLE if all(any(name in line for name in ON_CALL) for line in found) else SETTLE)
+        time.sleep(SETTLE)
+        found = differences(before, observe(host))
+    if found and all(any(name in line for name in ON_CALL) for line in found):
+        time.sleep(IDLE)
         found = differences(before, observe(host))
     return found
 
