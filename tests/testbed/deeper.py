@@ -37,9 +37,8 @@ def deeper(container: str, names: Mapping[str, str]) -> dict[str, Any]:
     processes: dict[str, int] = {}
     for line in answers["processes"].splitlines():
         user, _, words = line.partition(" ")
-        words = re.sub(
-            r"^(/lib/systemd/systemd) --system --deserialize=\d+$", r"\1", words
-        )  # daemon-reexec leaves that
+        # daemon-reexec leaves that
+        words = re.sub(r"^(/lib/systemd/systemd) --system --deserialize=\d+$", r"\1", words.strip())
         shown = f"{user} {_named(re.sub(r'[0-9a-f]{64}', 'ID', words.strip()), names)}"
         if not CHANCE_PROCESSES.match(words.strip()):
             processes[shown] = processes.get(shown, 0) + 1
