@@ -306,11 +306,18 @@ class Arming:
 
 
 def abandon(store: Store, run: Run) -> None:
-    """Nothing stays of a run that was not armed: no link, no group, no tags, no directory. Call it with the lock held."""
-    with contextlib.suppress(OSError):
-        store.clear_pending(run)
-    with contextlib.suppress(OSError):
-        store.clear_unfinished(run)
+    """Nothing stays of a run that was not armed: no link, no group, no tags, no directory. Call it with the lock held.
+
+    Its state and the link that says it is unfinished come first and last: a host that goes down in the midst goes on with
+    it at the boot, and the next run does so anyway.
+    """
+    for step in (
+        lambda: run.move("armed", "snapshotting"),
+        lambda: store.set_unfinished(run),
+        lambda: store.clear_pending(run),
+    ):
+        with contextlib.suppress(OSError):
+            step()
     with contextlib.suppress(command.CommandFailed):
         watchdog.kill_apply(store, run)
         with contextlib.suppress(OSError):
@@ -320,6 +327,8 @@ def abandon(store: Store, run: Run) -> None:
             docker.wake(store, Engine())
             docker.drop_kept(run, Engine())
     shutil.rmtree(run.path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        store.clear_unfinished(run)
 
 
 def holder_text(holder: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.agent import watchdog
+from aisafe.agent import snapshot, watchdog
 from aisafe.agent.failure import AgentFailure
 from aisafe.agent.store import Store
 
@@ -112,3 +112,24 @@ def test_permanent_units_stay_as_they_are_and_move_no_time(
     assert sorted(path.name for path in place.iterdir() if path.is_file()) == sorted(watchdog.UNITS)
     assert f"ExecStart=/bin/sh {store.base}/pending/agent.sh watch" in (place / "aisafe-watchdog.service").read_text()
     assert len(asked) == 1
+
+
+def test_a_run_that_is_given_up_is_finished_at_the_next_boot_wherever_that_was_cut(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Armed, and the host goes down while that is taken back: no run stays that says it is armed, and the boot knows it."""
+    run = store.run("r1")
+    run.create()
+    run.move("snapshotting", "armed")
+    store.set_pending(run)
+
+    def cut(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snapshot.watchdog, "kill_apply", cut)
+    with pytest.raises(KeyboardInterrupt):
+        snapshot.abandon(store, run)
+    assert (run.state, store.pending_run(), os.path.exists(store.unfinished)) == ("snapshotting", None, True)
+    monkeypatch.setattr(snapshot.watchdog, "kill_apply", lambda *given: [])
+    snapshot.abandon(store, run)
+    assert (os.path.exists(run.path), os.path.lexists(store.unfinished)) == (False, False)

@@ -105,13 +105,12 @@ def _container(entry: dict[str, Any], changed: list[str]) -> dict[str, Any]:
 def _network(entry: dict[str, Any]) -> dict[str, Any]:
     kept = ("Driver", "Scope", "Internal", "Attachable", "Ingress", "EnableIPv6", "IPAM", "Options", "Labels")
     found: dict[str, Any] = {key: entry.get(key) for key in kept}
-    if entry["Name"] == "bridge":
-        # The engine writes down the default bridge's gateway from its second start on; it is the first address.
-        pools = [dict(pool) for pool in entry["IPAM"]["Config"] or []]
-        for pool in pools:
-            if pool.get("Gateway") == _first_address(pool.get("Subnet", "")):
-                pool.pop("Gateway", None)
-        found["IPAM"] = {**entry["IPAM"], "Config": pools}
+    # The engine writes down a bridge's gateway that nobody asked for from its second start on; it is the first address.
+    pools = [dict(pool) for pool in entry["IPAM"]["Config"] or []]
+    for pool in pools:
+        if pool.get("Gateway") == _first_address(pool.get("Subnet", "")):
+            pool.pop("Gateway", None)
+    found["IPAM"] = {**entry["IPAM"], "Config": pools}
     return found
 
 

@@ -138,6 +138,8 @@ def _boot(bench: Bench, what: str, line: str) -> Ended:
     befall(what, bench.host)
     code = controller.wait()
     bench.settled()
+    if line == MOMENTS["snapshot"]:  # nothing was armed yet, and a boot takes what is in the kernel alone
+        bench.host.run("iptables -C INPUT -p tcp --dport 9999 -j DROP || iptables -A INPUT -p tcp --dport 9999 -j DROP")
     return code, since
 
 
