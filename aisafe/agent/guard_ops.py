@@ -109,6 +109,8 @@ def roll_back(args: Args, progress: Progress) -> dict[str, Any]:
             "not-started", "The host's rollback could not be started: %s" % problem,
             "The run is %s; the host rolls back by itself when its deadline is over." % STATE_WORDS[run.state],
         )  # fmt: skip
+    elif state == "armed" and not run.move("armed", "rolling-back") and run.state == "confirmed":
+        raise _not_armed(run)  # a confirmation came first; after this answer none is taken any more
     return {"state": "rolling-back"}
 
 

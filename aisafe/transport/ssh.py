@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import logging
 import shlex
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -62,7 +63,7 @@ def open_ssh(connection: Connection) -> Session:
     try:
         client, close = connect(way)
     except NotLetIn:
-        if not way.otherwise:
+        if not (way.otherwise and _has_ticket()):
             raise
         return open_program(connection, way)
 
@@ -87,6 +88,12 @@ def open_ssh(connection: Connection) -> Session:
     except BaseException:
         close()
         raise
+
+
+def _has_ticket() -> bool:
+    """Whether Kerberos has let the user in (klist(1), -s): many systems allow GSSAPI to everybody, and few use it."""
+    klist = shutil.which("klist")
+    return klist is not None and subprocess.run([klist, "-s"], check=False, capture_output=True).returncode == 0
 
 
 def _login_of(client: paramiko.SSHClient, way: Route, connection: Connection) -> Login:
