@@ -84,7 +84,7 @@ def _shown(found: Mapping[str, Any]) -> Iterator[str]:
     units = found.get("units")
     yield "units: not kept" if units is None else f"{len(units)} units that were up: {_some(units)}"
     if found.get("containers") is None:
-        yield "containers: none kept"
+        yield "containers: not kept"
     else:
         rest = ", ".join(f"{kind}: {found[kind]}" for kind in ("images", "networks", "volumes"))
         yield f"containers: {_some(found['containers']) or 'none'}; {rest}"

@@ -54,6 +54,13 @@ class Workplace:
         environ.setdefault("AISAFE_LINT", "off")
         return self.run("aisafe-playbook", "-i", "inventory.ini", *words, **environ)
 
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        """``aisafe-playbook -i inventory.ini WORDS`` under way, in a process group of its own that may be killed."""
+        return subprocess.Popen(
+            ["aisafe-playbook", "-i", "inventory.ini", *words], cwd=self.directory, env=self.environ(AISAFE_LINT="off"),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
     def plan(self, *words: str, **environ: str) -> tuple[int, dict[str, Any]]:
         """``aisafe plan --aisafe-format=json``: its exit code and document."""
         environ.setdefault("AISAFE_LINT", "off")

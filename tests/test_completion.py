@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
@@ -21,8 +20,6 @@ from aisafe.commands import app
     ],
 )
 def test_bash(words, expected):
-    if shutil.which("bash") is None:
-        pytest.skip("bash is not installed")
     script = CliRunner().invoke(app, ["completion", "bash"]).output
     quoted = " ".join(f"'{word}'" for word in words)
     line = " ".join(words)

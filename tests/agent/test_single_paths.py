@@ -12,9 +12,9 @@ import pytest
 from aisafe.agent import single_paths
 from aisafe.agent.failure import AgentFailure
 from aisafe.agent.manifest import Walk
-from aisafe.agent.scope import Scope
 from aisafe.agent.single_paths import Restoring
 from aisafe.agent.store import Run, Store
+from tests.agent.confined import confined
 
 
 def copy(store: Store, paths: Any, *, source: str, target: str, scratch: str, options: Any = ()) -> None:
@@ -45,14 +45,7 @@ def top(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    store = Store(str(tmp_path / "lib"), str(tmp_path / "run"))
-    store.prepare()
-    run = store.run("r1")
-    scope = Scope(named=[str(top)])
-    scope.roots = frozenset([str(top)])
-    scope.ways = frozenset(map(str, top.parents))
-    scope.shells -= {"/tmp", "/var/tmp", "/run"}
-    monkeypatch.setattr(Scope, "load", lambda _record: scope)
+    run, scope = confined(top, tmp_path, monkeypatch)
     run.create(holder={}, scope=scope.record())
     run.move("snapshotting", "armed")
     run.move("armed", "confirmed")

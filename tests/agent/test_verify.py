@@ -12,7 +12,8 @@ from aisafe.agent import aspects, verify
 from aisafe.agent.aspects import Aspect
 from aisafe.agent.manifest import Walk
 from aisafe.agent.scope import Scope
-from aisafe.agent.store import Run, Store, boot_id
+from aisafe.agent.store import Run, boot_id
+from tests.agent.confined import confined
 
 
 @pytest.fixture
@@ -25,14 +26,7 @@ def top(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    store = Store(str(tmp_path / "lib"), str(tmp_path / "run"))
-    store.prepare()
-    run = store.run("r1")
-    scope = Scope(named=[str(top)])
-    scope.roots = frozenset([str(top)])
-    scope.ways = frozenset(map(str, top.parents))
-    scope.shells -= {"/tmp", "/var/tmp", "/run"}
-    monkeypatch.setattr(Scope, "load", lambda _record: scope)
+    run, scope = confined(top, tmp_path, monkeypatch)
     monkeypatch.setattr(verify, "named_run", lambda _args: run)
     monkeypatch.setattr(
         aspects, "ASPECTS",

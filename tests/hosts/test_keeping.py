@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
 import pytest
 
@@ -134,11 +133,7 @@ SLOW = """
 def test_a_lock_whose_holder_died_is_told_and_ended_from_another_machine(host, place):
     motd = host.run("cat /etc/motd").stdout
     place.write("slow.yml", SLOW)
-    child = subprocess.Popen(
-        ["aisafe-playbook", "-i", "inventory.ini", "--aisafe-deadline=300", "slow.yml"], cwd=place.directory,
-        env=place.environ(AISAFE_LINT="off"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    child = place.begin("--aisafe-deadline=300", "slow.yml")
     eventually(host, "pgrep -f '[s]leep 60'", 120)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()

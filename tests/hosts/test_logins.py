@@ -213,6 +213,10 @@ def test_paramiko(host: Host, tmp_path: Path) -> None:
 @thorough
 def test_local(host: Host, tmp_path: Path) -> None:
     """aisafe runs on the host that it guards."""
+    if host.run("python3 -c 'import sys; print(*sys.version_info[:2])'").stdout.split() != [
+        *map(str, sys.version_info[:2])
+    ]:
+        pytest.skip("what is compiled for this Python does not run with the host's")
     packages = Path(site.getsitepackages()[0])
     left_out = ("ansible_collections", "__pycache__", "kubernetes_validate", "mypy*")
     pack = ["tar", "-C", packages, *(f"--exclude={name}" for name in left_out), "-c", ".", "-C", ROOT, "aisafe"]
@@ -220,26 +224,22 @@ def test_local(host: Host, tmp_path: Path) -> None:
     with subprocess.Popen(pack, stdout=subprocess.PIPE) as packed:
         subprocess.run(unpack, stdin=packed.stdout, check=True, timeout=300)
     assert packed.returncode == 0
-    if host.run("python3 -c 'import sys; print(*sys.version_info[:2])'").stdout.split() != [
-        *map(str, sys.version_info[:2])
-    ]:
-        pytest.skip("what is compiled for this Python does not run with the host's")
     for name, main in (
         ("aisafe-playbook", "aisafe.entry import playbook_main"),
         ("ansible-playbook", "ansible.cli.playbook import main"),
     ):
         text = f"#!/usr/bin/python3\nimport sys\nsys.path.insert(0, '/opt/own')\nfrom {main} as main\nmain()\n"
         host.write(f"/usr/local/bin/{name}", text, mode=0o755)
-    host.run("mkdir -p /root/work/home")
-    host.write("/root/work/site.yml", PLAY)
-    host.write("/root/work/inventory.ini", "[monitored]\nlocalhost ansible_connection=local\n")
-    own = "HOME=/root/work/home AISAFE_LINT=off PYTHONPATH=/opt/own PYTHONDONTWRITEBYTECODE=1"
-    aside = f"cd /root/work; {own} aisafe-playbook -i inventory.ini site.yml"
+    host.run("mkdir -p /root/play/home")
+    host.write("/root/play/site.yml", PLAY)
+    host.write("/root/play/inventory.ini", "[monitored]\nlocalhost ansible_connection=local\n")
+    own = "HOME=/root/play/home AISAFE_LINT=off PYTHONPATH=/opt/own PYTHONDONTWRITEBYTECODE=1"
+    aside = f"cd /root/play; {own} aisafe-playbook -i inventory.ini site.yml"
     host.run("python3 -m compileall -q /opt/own", check=False, timeout=300)
     before = observe(host)
     undone = host.run(f"{aside} -e fails=true", check=False, timeout=300)
     assert undone.returncode == 21, undone.stdout + undone.stderr
-    left = [item for item in differences(before, observe(host)) if "/root/work" not in item]  # the controller's own
+    left = [item for item in differences(before, observe(host)) if "/root/play" not in item]  # the controller's own
     assert left == []
     done = host.run(aside, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -201,11 +201,7 @@ SLOW = """
 def test_a_killed_controller_is_noticed_by_the_host(host, place):
     before = observe(host)
     place.write("slow.yml", SLOW)
-    child = subprocess.Popen(
-        ["aisafe-playbook", "-i", "inventory.ini", "--aisafe-deadline=6", "slow.yml"], cwd=place.directory,
-        env=place.environ(AISAFE_LINT="off"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    child = place.begin("--aisafe-deadline=6", "slow.yml")
     eventually(host, "systemctl is-active prometheus-node-exporter && pgrep -f '[s]leep 30'", 120)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
