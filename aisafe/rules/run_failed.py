@@ -13,6 +13,7 @@ _CODES = {
     4: "a host was unreachable, or the playbook can't be parsed",
     5: "the configuration is wrong",
     99: "it was interrupted",
+    130: "it was interrupted",
     250: "ansible-playbook ended unexpectedly",
 }
 
