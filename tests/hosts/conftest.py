@@ -22,7 +22,7 @@ from tests.testbed import Host, TestbedError, build, engine  # noqa: E402
 from tests.testbed.pool import Pool  # noqa: E402
 
 HERE = Path(__file__).parent
-RAN, MISSING = "testbed-hosts", "testbed-missing"
+RAN, MISSING, UNSWEPT = "testbed-hosts", "testbed-missing", "testbed-unswept"
 POOL = pytest.StashKey[Pool | None]()
 NEXT = pytest.StashKey[pytest.Item | None]()
 NEXT_NAMES = {"host": ["web1"], "hosts": ["web1"]}
@@ -101,6 +101,8 @@ def hosts(testbed: Pool | str, request: pytest.FixtureRequest) -> Iterator[Calla
 
     yield make
     request.node.user_properties.append((RAN, len(taken)))
+    if testbed.unswept:
+        request.node.user_properties.append((UNSWEPT, testbed.unswept))
     testbed.release(taken)
 
 
@@ -113,12 +115,15 @@ def host(hosts: Callable[[int | Sequence[str]], list[Host]]) -> Host:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     ran, number, missing = 0, 0, 0
     reasons: dict[str, None] = {}
+    unswept: dict[str, None] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
             properties = dict(getattr(report, "user_properties", ()))
             when = getattr(report, "when", "")
             if when == "teardown" and properties.get(RAN):
                 ran, number = ran + 1, number + properties[RAN]
+            if UNSWEPT in properties:
+                unswept[properties[UNSWEPT]] = None
             if when == "setup" and MISSING in properties:
                 missing += 1
                 reasons[properties[MISSING]] = None
@@ -126,3 +131,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"real hosts: {ran} tests ran on {number} hosts")
     if missing:
         terminalreporter.write_line(f"real hosts: {missing} tests could not run: {'; '.join(reasons)}", red=required())
+    for trouble in unswept:
+        terminalreporter.write_line(f"real hosts: of an earlier process one remains: {trouble}")

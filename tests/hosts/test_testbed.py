@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,12 @@ def test_a_host_made_again_is_pristine_at_the_same_address(host: Host) -> None:
     again = fleet.fresh("web1", owner=owner)
     assert again == host
     assert again.run("ls /srv; docker ps --all --quiet").stdout == ""
+
+
+def test_two_processes_may_remove_the_same_host(host: Host) -> None:
+    with ThreadPoolExecutor(2) as both:
+        assert any(both.map(fleet.remove_container, [host.container] * 2))
+    assert fleet.remove_container(host.container) is False
 
 
 def test_a_failed_unit_is_named(host: Host) -> None:

@@ -25,6 +25,9 @@ PARALLEL = 4
 RESERVED_FOR = 300.0
 """Seconds for which an address stays taken although its container is not there yet."""
 
+REMOVED_WITHIN = 60.0
+"""Seconds after which a container that is still there cannot be removed."""
+
 _T = TypeVar("_T")
 
 
@@ -265,9 +268,14 @@ def remove_container(container: str) -> bool:
     if entry is None:
         return False
     inner = _inner_containers(entry)
-    docker("rm", "--force", "--volumes", container, check=False)
-    if _entry(container) is not None:
-        raise TestbedError(f"container {container} cannot be removed")
+    deadline = time.monotonic() + REMOVED_WITHIN
+    while True:  # the engine refuses it while another process of ours has it removed
+        refused = docker("rm", "--force", "--volumes", container, check=False).stderr.strip()
+        if _entry(container) is None:
+            break
+        if time.monotonic() > deadline:
+            raise TestbedError(f"container {container} cannot be removed: {refused}")
+        time.sleep(0.5)
     _sweep_cgroups(inner)
     return True
 

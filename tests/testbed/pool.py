@@ -19,7 +19,7 @@ class Pool:
     """Hands out hosts that nobody has used, and removes them after use.
 
     Each gets a container of its own, named after this process, so that several processes never meet. What a process
-    leaves behind when it is killed is removed by the next pool.
+    leaves behind when it is killed is removed by the next pool; `unswept` says why something of it remains.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,11 @@ class Pool:
         self._ready: dict[str, Future[Host]] = {}
         self._going: list[Future[bool]] = []
         self._background = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="testbed")
-        fleet.remove_owned(_abandoned)
+        self.unswept = ""
+        try:
+            fleet.remove_owned(_abandoned)
+        except TestbedError as error:  # somebody else's leftover is in nobody's way
+            self.unswept = str(error)
 
     def prepare(self, names: Sequence[str]) -> None:
         """Boot hosts in the background, unless they are ready already."""
