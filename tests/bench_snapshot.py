@@ -62,7 +62,8 @@ class Bench:
         self.host, self.number, self.memory = host, 0, 0
         host.run("mkdir -p -m 711 /var/lib/aisafe; mkdir -p -m 755 /var/lib/aisafe/bin")
         host.run(f"base64 -d >{AGENT}", input=base64.b64encode(payload.agent().data).decode())
-        self.trees = [path for path in (*NARROW, TREE) if not host.run(["test", "-d", path], check=False).returncode]
+        there = "for path; do [ ! -d $path ] || realpath $path; done | sort -u"
+        self.trees = host.run(["sh", "-c", there, "sh", *NARROW, TREE]).stdout.split()
 
     def ask(self, op: str, **args: Any) -> dict[str, Any]:
         """Raises AssertionError with the agent's own reason; ``memory`` is then its largest resident set so far, in KiB."""
@@ -74,7 +75,8 @@ class Bench:
         return dict(answer["ok"])
 
     def arm(self) -> float:
-        """Seconds of one armed snapshot, which is then confirmed."""
+        """Seconds of one armed snapshot, which is then confirmed. What was written before is on the disk by then."""
+        self.host.run("sync", timeout=600)
         self.number += 1
         run = f"b{self.number}"
         seconds = float(self.ask("arm", run=run, scope=[TREE], deadline=3600, holder={})["seconds"])
@@ -85,7 +87,8 @@ class Bench:
         self.host.run("rm -rf /var/lib/aisafe/runs/b*", timeout=600)
 
     def timed(self, *words: str) -> float:
-        """Seconds of a command on the host."""
+        """Seconds of a command on the host. What was written before is on the disk by then."""
+        self.host.run("sync", timeout=600)
         return float(self.host.run(["python3", "-c", CLOCK, *words], timeout=3600).stdout.splitlines()[-1])
 
     def rsync(self, target: str, *more: str) -> float:
@@ -98,6 +101,7 @@ class Bench:
         run = f"b{self.number}"
         self.ask("arm", run=run, scope=[TREE], deadline=3600, holder={})
         self.host.run(["python3", "-c", CHANGE])
+        self.host.run("sync", timeout=600)
         self.ask("rollback", run=run, reason="bench")
         while True:
             story = self.ask("status", run=run)["run"]
@@ -115,7 +119,7 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench_snapshot", description=__doc__)
-    parser.add_argument("--files", type=int, default=40_000)
+    parser.add_argument("--files", type=int, default=60_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--million", action="store_true")
     options = parser.parse_args()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import Sequence
+from typing import IO, Sequence
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -51,11 +51,24 @@ def outcome(
     try:
         return subprocess.run(
             list(words), input=stdin or "", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
-            check=False,            env=environment(), cwd="/", encoding="utf-8", errors="surrogateescape",
+            check=False, env=environment(), cwd="/", encoding="utf-8", errors="surrogateescape",
         )  # fmt: skip
     except FileNotFoundError:
         raise CommandFailed(words, 127, "%s is not on this host" % words[0]) from None
     except subprocess.TimeoutExpired:
         raise CommandFailed(words, 124, "no end after %.0f s" % timeout) from None
+    except OSError as error:
+        raise CommandFailed(words, 126, os.strerror(error.errno or 0)) from None
+
+
+def started(words: Sequence[str], *, stderr: IO[str]) -> subprocess.Popen[str]:
+    """A command that reads what is written to it. Raises CommandFailed when it is not there."""
+    try:
+        return subprocess.Popen(
+            list(words), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr,
+            env=environment(), cwd="/", encoding="utf-8", errors="surrogateescape",
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise CommandFailed(words, 127, "%s is not on this host" % words[0]) from None
     except OSError as error:
         raise CommandFailed(words, 126, os.strerror(error.errno or 0)) from None

@@ -6,11 +6,10 @@ copy of the dynamic loader with private libraries, put the snapshot's programs b
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import List
 
-from . import command, rsync
+from . import command, layers, rsync
 from .store import Run, Store
 
 PROGRAMS = {"sh": "first-sh", "mv": "first-mv"}
@@ -32,11 +31,19 @@ if [ "$1" != watch ] || [ -e "$here/watching" ]; then
     if ! {python} -I -B "$here/agent.pyz" ready; then
       echo "aisafe: the agent does not run; the snapshot's programs are put back first"
       $private {base}/bin/first-mv "$here/is-armed" "$here/is-rolling-back"
-      cd "$here/tree" || exit 1
-      for part in {trees}; do
-        if [ -e "$part" ] || [ -L "$part" ]; then
-          $private {base}/bin/rsync {options} --relative "./$part" /
-        fi
+      cd -P "$here" || exit 1
+      layers=
+      while :; do
+        layers="$PWD/tree $layers"
+        [ -L base ] && cd -P base || break
+      done
+      for layer in $layers; do
+        cd "$layer" || continue
+        for part in {trees}; do
+          if [ -e "$part" ] || [ -L "$part" ]; then
+            $private {base}/bin/rsync {options} --relative "./$part" /
+          fi
+        done
       done
       cd /
     fi
@@ -71,8 +78,8 @@ def mend(store: Store, run: Run) -> None:
     try:
         command.run(["systemctl", "--version"], timeout=10)
     except command.CommandFailed:
-        tree = run.file("tree")
-        parts = [part for part in TREES if os.path.lexists(os.path.join(tree, part))]
         words: List[str] = [*rsync.program(store), *OPTIONS.split(), "--relative"]
-        with contextlib.suppress(OSError):
-            command.outcome([*words, *("%s/./%s" % (tree, part) for part in parts), "/"], timeout=TIME)
+        for tree in reversed(layers.trees(run)):
+            parts = [part for part in TREES if os.path.lexists(os.path.join(tree, part))]
+            if parts:
+                command.outcome([*words, *("%s/./%s" % (tree, part) for part in parts), "/"], timeout=TIME)

@@ -29,9 +29,23 @@ SET = (0x80000000 if _OTHER else 0x40000000) | _SIZE | 0x6602
 def get(path: str) -> int:
     """The kept flags of a file or directory; 0 where the file system has none."""
     try:
-        return _read(path) & KEPT
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return 0
+    try:
+        return of(handle)
+    finally:
+        os.close(handle)
+
+
+def of(handle: int) -> int:
+    """The kept flags of an open file or directory; 0 where the file system has none."""
+    value = array.array("l", [0])
+    try:
+        fcntl.ioctl(handle, GET, value, True)
+    except OSError:
+        return 0
+    return value[0] & KEPT
 
 
 def put(path: str, bits: int) -> None:
@@ -42,15 +56,5 @@ def put(path: str, bits: int) -> None:
         fcntl.ioctl(handle, GET, value, True)
         value[0] = (value[0] & ~KEPT) | bits
         fcntl.ioctl(handle, SET, value, True)
-    finally:
-        os.close(handle)
-
-
-def _read(path: str) -> int:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        value = array.array("l", [0])
-        fcntl.ioctl(handle, GET, value, True)
-        return value[0] & 0xFFFFFFFF
     finally:
         os.close(handle)

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Callable, Dict
 
-from . import docker, firewall, network, rollback, settings, snapshot, sockets, talk, uninstall, units, watchdog
+from . import docker, firewall, layers, network, rollback, settings, snapshot, sockets, talk, uninstall, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
@@ -120,7 +120,7 @@ def _reopen(store: Store, run: Run, force: bool) -> None:
         pending = store.pending_run()
         if pending is not None:
             raise AgentFailure("locked", "Run %s holds this host (%s)." % (pending.ident, pending.state))
-        if not os.path.isdir(run.file("tree")) or not os.path.exists(run.file("after.jsonl")):
+        if not layers.whole(run) or not os.path.exists(run.file("after.jsonl")):
             raise AgentFailure("no-snapshot", "The snapshot of run %s is not on this host any more." % run.ident)
         since = run.record.get("since", "")
         newer = [other.ident for other in store.all_runs()

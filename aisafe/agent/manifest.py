@@ -3,7 +3,8 @@
 One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r
 device, x extended attributes and ACLs in hex, fl inode flags (immutable…), sp 1 for a file with holes, hl the first path
 of its hard-link group within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by
-which a later walk knows that it need not read the content again.
+which a later walk knows that nothing of the file changed (inode(7): every change of content, attributes or flags moves
+ctime), and n, how many names a file has that has several.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import stat
 import time
-from typing import Any, Dict, Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Container, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from . import flags
 from .scope import Scope
@@ -25,10 +26,18 @@ TYPES = {
     stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFIFO: "p", stat.S_IFSOCK: "s",
     stat.S_IFCHR: "c", stat.S_IFBLK: "b",
 }  # fmt: skip
-NOT_COMPARED = ("i", "c")
-CHUNK = 1 << 20
+NOT_COMPARED = ("i", "c", "n")
+NOT_OF_COPIES = (*NOT_COMPARED, "fl", "sp")
+"""Flags are put on at a restore, and holes made again."""
+OF_CONTENT = ("h", "sp", "x", "fl")
+CHUNK, SMALL = 1 << 20, 1 << 12
+"""Bytes read at once, and where the end is near."""
 FRESH = 50_000_000
 """Nanoseconds: a file changed so shortly before the walk may change again within one tick of its ctime."""
+
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+"""An entry as one line; `json.dumps` would make an encoder for each."""
 
 
 def key(path: str) -> str:
@@ -39,19 +48,16 @@ def key(path: str) -> str:
 class Walk:
     """One walk over a scope.
 
-    ``root``: where the tree is that is walked: '' for the live host, else a copy. ``cache``: an earlier manifest.
-    ``trust_inodes``: for a copy that shares files with an earlier one: linking moves an inode's ctime.
-    ``mounts`` afterwards: directories that other file systems are mounted on, and that were left out for it.
+    ``root``: where the tree is that is walked: '' for the live host, else a copy, of which nothing is told that it need
+    not have of its original (NOT_OF_COPIES). ``cache``: an earlier manifest of the live host. ``mounts`` afterwards:
+    directories that other file systems are mounted on, and that were left out for it.
     """
 
-    def __init__(
-        self, scope: Scope, *, root: str = "", cache: Iterable[Entry] = (), trust_inodes: bool = False
-    ) -> None:
+    def __init__(self, scope: Scope, *, root: str = "", cache: Iterable[Entry] = ()) -> None:
         self.scope, self.root = scope, root
-        self._times = ("i", "s", "mt") if trust_inodes else ("i", "c", "s", "mt")
         self.mounts: list[str] = []
         self.entries = self.bytes = 0
-        self._cache = _Cursor(cache)
+        self._cache = Cursor(cache)
         self._links: dict[tuple[int, int], str] = {}
         self._fresh = time.time_ns() - FRESH
 
@@ -59,14 +65,15 @@ class Walk:
         info = os.lstat(self.root or "/")
         yield from self._directory("/", info, "exact" if "/" in self.scope.roots else "way")
 
-    def write(self, path: str) -> None:
-        """Walk, and write the manifest."""
+    def write(self, path: str, seen: Callable[[Entry], None] = lambda entry: None) -> None:
+        """Walk, and write the manifest, which may be the one of the cache; ``seen`` is called with each entry."""
         with open(path + ".new", "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
             for entry in self:
-                file.write(json.dumps(entry, separators=(",", ":")) + "\n")
+                file.write(encode(entry) + "\n")
                 self.entries += 1
                 self.bytes += int(entry.get("s", 0))
+                seen(entry)
         os.rename(path + ".new", path)
 
     def _directory(self, path: str, info: os.stat_result, closeness: str) -> Iterator[Entry]:
@@ -123,60 +130,85 @@ class Walk:
         if kind != "l" or closeness != "way":
             entry["mt"] = info.st_mtime_ns
         if kind == "f":
-            entry["s"] = info.st_size
-            entry["h"] = self._content(path, place, info, entry)
-            if info.st_blocks * 512 < info.st_size and _holes(place, info.st_size):
-                entry["sp"] = 1
-            if info.st_nlink > 1:
-                first = self._links.setdefault((info.st_dev, info.st_ino), path)
-                if first != path:
-                    entry["hl"] = first
-        elif kind == "l":
+            return self._file(path, place, info, entry)
+        if kind == "l":
             entry["l"] = os.readlink(place)
         elif kind in "cb":
             entry["r"] = info.st_rdev
-        attributes = _attributes(place)
-        if attributes:
-            entry["x"] = attributes
-        if kind in "fd" and not self.root:
-            bits = flags.get(place)
-            if bits:
-                entry["fl"] = bits
-        return entry
+        return _dressed(place, entry, flags.get(place) if kind == "d" and not self.root else 0)
 
-    def _content(self, path: str, place: str, info: os.stat_result, entry: Entry) -> str:
-        """sha256 of a file, from the earlier manifest where nothing at all of the inode changed since."""
+    def _file(self, path: str, place: str, info: os.stat_result, entry: Entry) -> Entry:
+        """A file's entry; from the earlier manifest where nothing at all of the inode changed since."""
+        entry["s"] = info.st_size
+        if not self.root:
+            entry["i"] = info.st_ino
+        if info.st_nlink > 1:
+            if not self.root:
+                entry["n"] = info.st_nlink
+            first = self._links.setdefault((info.st_dev, info.st_ino), path)
+            if first != path:
+                entry["hl"] = first
         known = self._cache.find(path)
-        entry["i"] = info.st_ino
-        if info.st_ctime_ns < self._fresh or self.root:
+        if known is not None and "h" in known and known.get("c") == info.st_ctime_ns and all(
+            known.get(name) == entry.get(name) for name in ("i", "s", "mt", "k")
+        ):  # fmt: skip
             entry["c"] = info.st_ctime_ns
-        seen = {"i": info.st_ino, "c": info.st_ctime_ns, "s": info.st_size, "mt": info.st_mtime_ns}
-        if known and known.get("h") and all(known.get(name) == seen[name] for name in self._times):
-            return str(known["h"])
-        return digest(place)
+            entry.update((name, known[name]) for name in OF_CONTENT if name in known)
+            return entry
+        if info.st_ctime_ns < self._fresh and not self.root:
+            entry["c"] = info.st_ctime_ns
+        handle = _opened(place)
+        try:
+            entry["h"] = _sum(handle, info.st_size)
+            if not self.root and info.st_blocks * 512 < info.st_size and _holes(handle, info.st_size):
+                entry["sp"] = 1
+            bits = 0 if self.root else flags.of(handle)
+        finally:
+            os.close(handle)
+        return _dressed(place, entry, bits)
+
+
+def _opened(place: str) -> int:
+    """A handle for reading that leaves the access time alone (open(2), O_NOATIME). Raises OSError."""
+    return os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_NOATIME", 0))
 
 
 def digest(place: str) -> str:
-    """sha256 of a file's content, leaving its access time alone."""
-    handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_NOATIME", 0))
-    summed = hashlib.sha256()
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        while True:
-            chunk = file.read(CHUNK)
-            if not chunk:
-                return summed.hexdigest()
-            summed.update(chunk)
+    """sha256 of a file's content. Raises OSError."""
+    handle = _opened(place)
+    try:
+        return _sum(handle, CHUNK)
+    finally:
+        os.close(handle)
 
 
-def _holes(place: str, size: int) -> bool:
+def _sum(handle: int, size: int) -> str:
+    """sha256 of all that can be read; ``size``: about how many bytes that is. A large buffer costs more than a small file."""
+    summed, asked = hashlib.sha256(), min(CHUNK, size + 1)
+    while True:
+        chunk = os.read(handle, asked)
+        if not chunk:
+            return summed.hexdigest()
+        summed.update(chunk)
+        asked = CHUNK if len(chunk) == CHUNK else SMALL
+
+
+def _holes(handle: int, size: int) -> bool:
     """Whether a file has holes; one that only takes few blocks may be compressed (lseek(2), SEEK_HOLE)."""
-    handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         return os.lseek(handle, 0, os.SEEK_HOLE) < size
     except OSError:
         return False
-    finally:
-        os.close(handle)
+
+
+def _dressed(place: str, entry: Entry, bits: int) -> Entry:
+    """With what only some have: inode flags, which a copy cannot have, and extended attributes."""
+    attributes = _attributes(place)
+    if attributes:
+        entry["x"] = attributes
+    if bits:
+        entry["fl"] = bits
+    return entry
 
 
 def _attributes(place: str) -> dict[str, str]:
@@ -188,7 +220,7 @@ def _attributes(place: str) -> dict[str, str]:
     return found
 
 
-class _Cursor:
+class Cursor:
     """Looks paths up in a sorted stream, in rising order."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
@@ -202,10 +234,15 @@ class _Cursor:
         return self._next if self._next is not None and self._next["p"] == path else None
 
 
-def read(path: str) -> Iterator[Entry]:
+def read(path: str, *, having: tuple[str, ...] = ()) -> Iterator[Entry]:
+    """The entries of a manifest on the disk; ``having``: all whose line holds one of these texts, and perhaps others."""
     with open(path, encoding="utf-8") as file:
         for line in file:
-            yield json.loads(line)
+            if not having or any(text in line for text in having):
+                yield json.loads(line)
+
+
+Pair = Tuple[Optional[Entry], Optional[Entry]]
 
 
 class Difference(NamedTuple):
@@ -238,29 +275,61 @@ WORDS = {
 
 def compare(before: Iterable[Entry], now: Iterable[Entry], *, ignore: Iterable[str] = ()) -> Iterator[Difference]:
     """Differences between two manifests, in their order; ``ignore``: fields that do not count."""
-    skipped = set(NOT_COMPARED) | set(ignore)
-    for old, new in pairs(before, now):
+    return _differences(pairs(before, now), frozenset(NOT_COMPARED).union(ignore))
+
+
+def compare_files(before: str, now: str) -> Iterator[Difference]:
+    """As `compare`, of two manifests on the disk: lines that are the same need not be understood."""
+    return _differences(_unlike_lines(before, now), NOT_COMPARED)
+
+
+def _differences(found: Iterable[Pair], skipped: Container[str]) -> Iterator[Difference]:
+    for old, new in found:
         if old is None or new is None:
             entry = old or new or {}
             yield Difference("+" if old is None else "-", entry["p"], old or {}, new or {})
-        elif {k: v for k, v in old.items() if k not in skipped} != {k: v for k, v in new.items() if k not in skipped}:
+        elif unlike(old, new, skipped):
             yield Difference("~", old["p"], old, new)
 
 
-def pairs(before: Iterable[Entry], now: Iterable[Entry]) -> Iterator[tuple[Entry | None, Entry | None]]:
+def unlike(old: Entry, new: Entry, skipped: Container[str] = NOT_COMPARED) -> bool:
+    """Whether two entries differ in anything but what is skipped."""
+    return old != new and any(
+        name not in skipped and old.get(name) != new.get(name) for name in old.keys() | new.keys()
+    )
+
+
+def _unlike_lines(before: str, now: str) -> Iterator[Pair]:
+    with open(before, encoding="utf-8") as left, open(now, encoding="utf-8") as right:
+        old, new = next(left, ""), next(right, "")
+        while old or new:
+            if old == new:
+                old, new = next(left, ""), next(right, "")
+                continue
+            pair = _first(json.loads(old) if old else None, json.loads(new) if new else None)
+            yield pair
+            old = next(left, "") if pair[0] is not None else old
+            new = next(right, "") if pair[1] is not None else new
+
+
+def pairs(before: Iterable[Entry], now: Iterable[Entry]) -> Iterator[Pair]:
     """Both manifests side by side, None where one has no such path."""
     left, right = iter(before), iter(now)
     old, new = next(left, None), next(right, None)
     while old is not None or new is not None:
-        if new is None or (old is not None and key(old["p"]) < key(new["p"])):
-            yield old, None
-            old = next(left, None)
-        elif old is None or key(new["p"]) < key(old["p"]):
-            yield None, new
-            new = next(right, None)
-        else:
-            yield old, new
-            old, new = next(left, None), next(right, None)
+        pair = _first(old, new)
+        yield pair
+        old = next(left, None) if pair[0] is not None else old
+        new = next(right, None) if pair[1] is not None else new
+
+
+def _first(old: Entry | None, new: Entry | None) -> Pair:
+    """Of the next entries of both the one whose path comes first, or both where it is the same."""
+    if new is None or (old is not None and key(old["p"]) < key(new["p"])):
+        return old, None
+    if old is None or key(new["p"]) < key(old["p"]):
+        return None, new
+    return old, new
 
 
 def real_changes(differences: Iterable[Difference]) -> Iterator[Difference]:

@@ -6,19 +6,17 @@ the run changed nothing, and the past where it did. Where both changed, the past
 
 from __future__ import annotations
 
-import json
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
-from .manifest import NOT_COMPARED, Entry, key, pairs
+from .manifest import NOT_COMPARED, Entry, encode, key, pairs, unlike
 
 Triple = Tuple[Optional[Entry], Optional[Entry], Optional[Entry]]
 
 
 def same(left: Entry | None, right: Entry | None, *, ignore: Iterable[str] = ()) -> bool:
-    skipped = set(NOT_COMPARED) | set(ignore)
     if left is None or right is None:
         return left is right
-    return {k: v for k, v in left.items() if k not in skipped} == {k: v for k, v in right.items() if k not in skipped}
+    return not unlike(left, right, (*NOT_COMPARED, *ignore))
 
 
 def manifests(
@@ -79,7 +77,7 @@ def _triples(before: Iterable[Entry], after: Iterable[Entry], now: Iterable[Entr
 def write(entries: Iterable[Entry], path: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         for entry in entries:
-            file.write(json.dumps(entry, separators=(",", ":")) + "\n")
+            file.write(encode(entry) + "\n")
 
 
 def mapping(

@@ -8,14 +8,14 @@ import shutil
 import stat
 from typing import Iterable
 
-from . import command, flags, rsync
-from .manifest import Difference, Entry, compare, read, real_changes
+from . import command, flags, layers, rsync
+from .manifest import Difference, Entry, compare_files, read, real_changes
 from .store import Run
 
 
 def differing(target: str, now: str) -> list[Difference]:
     """What differs between two manifests on disk and is to be restored."""
-    return list(real_changes(compare(read(target), read(now))))
+    return list(real_changes(compare_files(target, now)))
 
 
 def mount_points() -> set[str]:
@@ -24,8 +24,8 @@ def mount_points() -> set[str]:
         return {line.split()[4].replace("\\040", " ") for line in text}
 
 
-def restore(run: Run, differences: list[Difference], *, target: str, tree: str) -> list[str]:
-    """Do it; what failed, as readable lines. ``target``: the manifest to come back to; ``tree``: the copies."""
+def restore(run: Run, differences: list[Difference], *, target: str) -> list[str]:
+    """Do it, from the run's copies; what failed, as readable lines. ``target``: the manifest to come back to."""
     if not differences:
         return []
     mounted = mount_points()
@@ -33,16 +33,20 @@ def restore(run: Run, differences: list[Difference], *, target: str, tree: str) 
     locked = _unlock(differences, problems)
     _delete(differences, mounted, problems)
     groups, sparse = link_groups(target)
-    copies, inplace = _to_copy(differences, groups, mounted, tree)
-    for paths, options in ((copies - sparse, ()), (copies & sparse, ("--sparse",)), (inplace, ("--inplace",))):
-        if paths:
-            try:
-                rsync.copy(run.store, sorted(paths), source=tree, target="/", scratch=run.file("restore.list"),
-                           options=("--ignore-times", *options))  # fmt: skip
-            except command.CommandFailed as error:
-                problems.append("files: %s" % error)
-    _loosely(differences, tree, problems)
-    _times(differences, copies, target)
+    trees = layers.trees(run)
+    sources = _to_copy(differences, groups, trees)
+    for tree, paths in sources.items():
+        inplace = {path for path in paths & mounted if os.path.isfile(path)}
+        ways = ((paths - inplace - sparse, ()), (paths & sparse - inplace, ("--sparse",)), (inplace, ("--inplace",)))
+        for some, options in ways:
+            if some:
+                try:
+                    rsync.copy(run.store, sorted(some), source=tree, target="/", options=("--ignore-times", *options))
+                except command.CommandFailed as error:
+                    problems.append("files: %s" % error)
+    _root(differences, problems)
+    _loosely(differences, trees[0], problems)
+    _times(differences, set().union(*sources.values()), target)
     _lock_again(differences, locked, problems)
     return problems
 
@@ -105,7 +109,7 @@ def link_groups(target: str) -> tuple[dict[str, list[str]], set[str]]:
     """Hard-link groups: each member's path -> all members; and the files that have holes."""
     groups: dict[str, list[str]] = {}
     sparse: set[str] = set()
-    for entry in read(target):
+    for entry in read(target, having=('"sp":', '"hl":')):
         if "sp" in entry:
             sparse.add(entry["p"])
         if "hl" in entry:
@@ -115,17 +119,28 @@ def link_groups(target: str) -> tuple[dict[str, list[str]], set[str]]:
     return groups, sparse
 
 
-def _to_copy(
-    differences: list[Difference], groups: dict[str, list[str]], mounted: set[str], tree: str
-) -> tuple[set[str], set[str]]:
-    """Paths to take from the tree: those replaced by rename, and those that can only be written in place."""
-    copies: set[str] = set()
+def _to_copy(differences: list[Difference], groups: dict[str, list[str]], trees: list[str]) -> dict[str, set[str]]:
+    """Paths to take from each tree. What none has is told by the verification."""
+    found: dict[str, set[str]] = {}
     for difference in differences:
         if difference.op == "+" or _attributes_only(difference):
             continue
-        copies.update(groups.get(difference.path, [difference.path]))
-    inplace = {path for path in copies if path in mounted and os.path.isfile(path)}
-    return {path for path in copies - inplace if os.path.lexists(tree + path)}, inplace
+        loose = difference.before.get("k") == "loose" and difference.before["t"] != "d"
+        for path in groups.get(difference.path, [difference.path]):
+            tree = layers.place(trees, path, loose=loose)
+            if tree is not None:
+                found.setdefault(tree, set()).add(path)
+    return found
+
+
+def _root(differences: list[Difference], problems: list[str]) -> None:
+    """``/`` itself, which is never copied."""
+    for difference in differences:
+        if difference.path == "/":
+            try:
+                layers.dress("/", difference.before)
+            except OSError as error:
+                problems.append("file /: %s" % error)
 
 
 def _attributes_only(difference: Difference) -> bool:
@@ -159,7 +174,9 @@ def _times(differences: list[Difference], copies: Iterable[str], target: str) ->
     places = {os.path.dirname(difference.path) for difference in differences} | set(copies)
     places |= {os.path.dirname(path) for path in copies}
     found: list[Entry] = [
-        entry for entry in read(target) if entry["t"] == "d" and "mt" in entry and entry["p"] in places
+        entry
+        for entry in read(target, having=('"t":"d"',))
+        if entry["t"] == "d" and "mt" in entry and entry["p"] in places
     ]
     for entry in reversed(found):
         try:

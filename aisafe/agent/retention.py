@@ -1,37 +1,43 @@
-"""Which snapshots stay on the host, and what room they take. Hard links share files, so that sizes do not add up."""
+"""Which snapshots stay on the host, and what room they take. They share files, so that sizes do not add up."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import stat
 from datetime import datetime
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
+from . import layers
 from .store import ENDED, Run, Store
 
 KEEP_RUNS = 3
 """Ended runs whose snapshots stay, unless the controller says otherwise (setting ``keep_snapshots``)."""
 
 Room = Dict[Tuple[int, int], Tuple[int, int, int]]
-"""(device, inode) -> names of it in there, names at all, bytes on the disk."""
+"""(device, inode) -> names of it in there, names at all, bytes on the disk. Files with one name count as one together,
+by the inode of the directory."""
 
 
 def room(path: str) -> Room:
     """What a directory takes up on the disk (lstat(2), st_blocks); what goes meanwhile is not counted."""
     found: Room = {}
-    places = [path]
+    places, single = [path], 0
     while places:
         place = places.pop()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             info = os.lstat(place)
             size = info.st_blocks * 512
-            if os.path.isdir(place) and not os.path.islink(place):
-                found[info.st_dev, info.st_ino] = (1, 1, size)  # its links are its subdirectories
+            if stat.S_ISDIR(info.st_mode):
+                single += size  # its links are its subdirectories
                 places += [entry.path for entry in os.scandir(place)]
+            elif info.st_nlink == 1:
+                single += size
             else:
                 here = found.get((info.st_dev, info.st_ino), (0, 0, 0))[0]
                 found[info.st_dev, info.st_ino] = (here + 1, info.st_nlink, size)
+    with contextlib.suppress(FileNotFoundError):
+        found[-1, os.lstat(path).st_ino] = (1, 1, single)
     return found
 
 
@@ -40,9 +46,15 @@ def held(rooms: Iterable[Room]) -> int:
     return sum(size for _, _, size in _joined(rooms).values())
 
 
-def freed(rooms: Iterable[Room]) -> int:
-    """Bytes that are free again once all of these are gone: not what a snapshot that stays shares with them."""
-    return sum(size for here, links, size in _joined(rooms).values() if here >= links)
+def freed(gone: Mapping[str, Room], store: Store) -> int:
+    """Bytes that are free again once these runs are gone: not what a snapshot that stays has in them."""
+    found = sum(size for here, links, size in _joined(gone.values()).values() if here >= links)
+    lent_by = {store.run(name).file("tree") for name in gone}
+    for run in store.all_runs():
+        lower = layers.base(run)
+        if run.ident not in gone and lower is not None and lower.ident in gone:
+            found -= layers.needed(run, lent_by)
+    return found
 
 
 def _joined(rooms: Iterable[Room]) -> Room:
@@ -56,7 +68,14 @@ def _joined(rooms: Iterable[Room]) -> Room:
 def protected(store: Store, *, last: bool = False) -> Dict[str, str]:
     """Run -> why it stays whatever is asked for. ``last``: the last confirmed one may go, too."""
     runs = store.all_runs()
-    kept = {run.ident: "it is %s" % (run.state or "being made") for run in runs if run.state not in ENDED}
+    kept: Dict[str, str] = {}
+    for run in runs:
+        if run.state not in ENDED:
+            kept[run.ident] = "it is %s" % (run.state or "being made")
+            lower = layers.base(run)
+            while lower is not None and lower.ident not in kept:
+                kept[lower.ident] = "run %s, which is %s, has files in it" % (run.ident, run.state or "being made")
+                lower = layers.base(lower)
     pending = store.pending_run()
     if pending is not None:
         kept.setdefault(pending.ident, "it still guards this host")
@@ -84,8 +103,9 @@ def chosen(
         gone |= {run.ident for run in free if _ended(run) < before}
     if space is not None:
         sizes = {run.ident: rooms(run) for run in runs}
+        total = held(sizes.values())
         for run in free:
-            if held(sizes[other.ident] for other in runs if other.ident not in gone) <= space:
+            if total - freed({name: sizes[name] for name in gone}, store) <= space:
                 break
             gone.add(run.ident)
     return [run for run in free if run.ident in gone]
@@ -104,8 +124,7 @@ def drop(run: Run) -> bool:
     for state in ENDED:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(run.file("is-" + state))
-    shutil.rmtree(run.path, ignore_errors=True)
-    return not os.path.lexists(run.path)
+    return layers.remove(run)
 
 
 def retain(store: Store, keep: int, *, spare: Run) -> None:

@@ -160,7 +160,7 @@ class Rollback:
         cache = next(
             (p for p in map(self.run.file, ("now.jsonl", "after.jsonl", "before.jsonl")) if os.path.exists(p)), ""
         )
-        Walk(self.scope, cache=list(read(cache)) if cache == path else read(cache)).write(path)
+        Walk(self.scope, cache=read(cache) if cache else ()).write(path)
         return path
 
     def _files(self) -> None:
@@ -177,15 +177,14 @@ class Rollback:
             differences = [d for d in differences if not d.path.startswith("/run/")]
         self.changed.update(difference.path for difference in differences)
         write_json(self.run.file("changed.json"), sorted(self.changed))
-        self.problems += restore.restore(self.run, differences, target=self.goal.manifest, tree=self.run.file("tree"))
+        self.problems += restore.restore(self.run, differences, target=self.goal.manifest)
 
     def _keep_conflicts(self, paths: list[str]) -> None:
         """Present versions of files that the run and somebody else changed."""
         place = self.run.file("conflicts")
         os.makedirs(place, mode=0o700, exist_ok=True)
         small = [path for path in paths if not os.path.isfile(path) or os.path.getsize(path) <= CONFLICT_FILE]
-        rsync.copy(self.store, sorted(small), source="/", target=place, scratch=self.run.file("copy.list"),
-                   options=["--sparse"])  # fmt: skip
+        rsync.copy(self.store, sorted(small), source="/", target=place, options=["--sparse"])
         for path in paths:
             kept = (
                 "its present version is in %s" % (place + path)
@@ -262,9 +261,8 @@ class Rollback:
                 time.sleep(0.1)
 
     def _verify(self) -> list[str]:
-        """What is not as it was; files get a second pass."""
+        """What is not as it was."""
         lines: list[str] = [*self.goal.lost]
-        self._bounded("files", self._second_pass)
         checks: list[tuple[str, Callable[[], list[str]]]] = [
             ("files", self._files_left),
             ("units", lambda: units.differences(self.goal.units, units.units())),
@@ -287,14 +285,16 @@ class Rollback:
         return lines
 
     def _files_left(self) -> list[str]:
-        differences = restore.differing(self.goal.manifest, self._now("verify.jsonl"))
-        return [str(d) for d in differences if not (self.rebooted and d.path.startswith("/run/"))]
-
-    def _second_pass(self) -> None:
-        differences = restore.differing(self.goal.manifest, self._now("now.jsonl"))
-        if differences:
+        """After a second pass over what still differs: services that stopped may have written once more."""
+        left = self._apart()
+        if left:
             self.problems = [line for line in self.problems if not line.startswith(("file ", "files:"))]
-            self._restore(differences)
+            self._bounded("files", lambda: self._restore(left))
+            left = self._apart()
+        return [str(d) for d in left if not (self.rebooted and d.path.startswith("/run/"))]
+
+    def _apart(self) -> list[Difference]:
+        return restore.differing(self.goal.manifest, self._now("verify.jsonl"))
 
     def _end(self, residue: list[str]) -> None:
         # A step's complaint counts only when something is different in the end.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from typing import Iterable
+import subprocess
+from typing import IO, Iterable
 
 from . import command
 from .store import Store
@@ -68,17 +70,54 @@ def program(store: Store) -> list[str]:
     return [loader, "--library-path", store.lib, private] if os.path.exists(loader) else [private]
 
 
-def copy(
-    store: Store, paths: Iterable[str], *, source: str, target: str, scratch: str, options: Iterable[str] = ()
-) -> None:
-    """Copy exactly these paths (absolute, below ``source``), directories without what is in them.
-
-    ``scratch``: a file name for the list, which is NUL-separated. Raises CommandFailed.
+class Copy:
+    """One copy under way: exactly the paths that are given to `add` (absolute, below ``source``), directories without
+    what is in them. Nothing is copied before `finish`, so that it can be given up until then by `close`.
     """
-    with open(scratch, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write("\0".join(path.lstrip("/") or "." for path in paths))
-    words = [*program(store), *OPTIONS, *options, "--from0", "--files-from=" + scratch, "--no-implied-dirs",
-             source.rstrip("/") + "/", target.rstrip("/") + "/"]  # fmt: skip
-    done = command.outcome(words, timeout=COPY_TIME)
-    if done.returncode not in (0, PARTIAL, VANISHED):
-        raise command.CommandFailed(words, done.returncode, done.stderr)
+
+    def __init__(self, store: Store, *, source: str, target: str, options: Iterable[str] = ()) -> None:
+        self._words = [*program(store), *OPTIONS, *options, "--from0", "--files-from=-", "--no-implied-dirs",
+                       source.rstrip("/") + "/", target.rstrip("/") + "/"]  # fmt: skip
+        said = os.memfd_create("rsync")  # a pipe could fill while it is not read, and the disk may be full
+        self._said = open(said, "w+", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+        self._rsync = command.started(self._words, stderr=self._said)
+
+    def add(self, path: str) -> None:
+        """In any order. Of ``/`` rsync would copy what is in it, too (rsync(1), --dirs), so it is left out here."""
+        if path == "/":
+            return
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and `finish` tells why
+            self._input.write(path.lstrip("/") + "\0")
+
+    def finish(self) -> None:
+        """Copy, and wait. Raises CommandFailed; single files that could not be copied do not count."""
+        with contextlib.suppress(BrokenPipeError):
+            self._input.close()
+        try:
+            code = self._rsync.wait(timeout=COPY_TIME)
+        except subprocess.TimeoutExpired:
+            raise command.CommandFailed(self._words, 124, "no end after %.0f s" % COPY_TIME) from None
+        if code not in (0, PARTIAL, VANISHED):
+            self._said.seek(0)
+            raise command.CommandFailed(self._words, code, self._said.read())
+
+    def close(self) -> None:
+        """End it, wherever it is."""
+        self._rsync.kill()
+        self._rsync.wait()
+        with contextlib.suppress(OSError):
+            self._input.close()
+        self._said.close()
+
+    @property
+    def _input(self) -> IO[str]:
+        assert self._rsync.stdin is not None
+        return self._rsync.stdin
+
+
+def copy(store: Store, paths: Iterable[str], *, source: str, target: str, options: Iterable[str] = ()) -> None:
+    """Copy exactly these paths; see Copy. Raises CommandFailed."""
+    with contextlib.closing(Copy(store, source=source, target=target, options=options)) as copying:
+        for path in paths:
+            copying.add(path)
+        copying.finish()

@@ -140,8 +140,10 @@ def _real(path: str) -> str:
 
 def _scratch(path: str) -> bool:
     """Ansible's own scratch directory in somebody's home: it comes with any login of ansible's, and is left alone."""
+    if not path.endswith("/.ansible"):
+        return False
     home = os.path.dirname(path)
-    return os.path.basename(path) == ".ansible" and (home == "/root" or os.path.dirname(home) == "/home")
+    return home == "/root" or os.path.dirname(home) == "/home"
 
 
 def live_data(covered: Iterable[str] = ("/var/lib", "/home", "/srv", "/opt", "/root")) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterable, List, Set
 
-from . import command, merge, rsync
+from . import command, layers, merge, rsync
 from .failure import AgentFailure
 from .manifest import Difference, Entry, Walk, compare, digest, read, real_changes
 from .restore import link_groups, restore
@@ -44,7 +44,7 @@ class Restoring:
     def __init__(self, run: Run, asked: Iterable[str], progress: Progress) -> None:
         self.run, self.progress = run, progress
         self.before, self.target = run.file("before.jsonl"), run.file("single.jsonl")
-        if not os.path.isdir(run.file("tree")) or not os.path.exists(self.before):
+        if not layers.whole(run) or not os.path.exists(self.before):
             raise AgentFailure("no-snapshot", "Run %s has no copies of files on this host." % run.ident)
         self.scope = Scope.load(run.record["scope"])
         self.groups = link_groups(self.before)[0]
@@ -59,7 +59,7 @@ class Restoring:
             self.wanted |= more
             found = self._differing()
         place = self._save(found) if found else ""
-        problems = restore(self.run, found, target=self.target, tree=self.run.file("tree"))
+        problems = restore(self.run, found, target=self.target)
         left = self._differing()
         os.unlink(self.target)
         story = self.run.record.get("restored") or []
@@ -117,7 +117,7 @@ class Restoring:
         os.makedirs(place, mode=0o700)
         try:
             rsync.copy(self.run.store, sorted({one.path for one in present} | _above(present)), source="/", target=place,
-                       scratch=self.run.file("copy.list"), options=["--sparse"])  # fmt: skip
+                       options=["--sparse"])  # fmt: skip
         except command.CommandFailed as error:
             raise AgentFailure("not-saved", "What is there now could not be kept: %s" % error) from error
         for one in present:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
-from . import command, docker, firewall, firststage, network, rsync, settings, sockets, talk, units, watchdog
+from . import command, docker, firewall, firststage, layers, network, rsync, settings, sockets, talk, units, watchdog
 from .engine import Engine, EngineError
 from .failure import AgentFailure
-from .manifest import Walk, compare, pairs, read
+from .layers import Layer
+from .manifest import Entry, Walk, compare_files, read
 from .retention import KEEP_RUNS
 from .scope import NARROW, NEVER, Scope, live_data, within
-from .store import ENDED, Run, Store, boot_id, sync_filesystem, write_json
+from .store import Run, Store, boot_id, sync_filesystem, write_json
 
 Progress = Callable[[str], None]
 
@@ -29,9 +29,8 @@ RESTORE_FILES = 4 << 20
 ROUNDS = 3
 """How often paths are copied that change while they are."""
 
-LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
-"""Bytes: log files larger than this, or beyond this in all, are not copied."""
-
+LINKED = 20
+"""Directories at most that rsync looks into for a file that is there already (rsync(1), --link-dest)."""
 
 LOCK_TIME = 30.0
 """Seconds to wait for the end of what another operation does, such as taking a large old snapshot away."""
@@ -191,58 +190,64 @@ class Arming:
 
     def _files(self) -> tuple[int, int]:
         """The manifest and the copy that proves it; returns entries and bytes."""
-        run, scope, previous = self.run, self._scope(), self._previous()
+        run, scope, previous = self.run, self._scope(), layers.below(self.store)
         manifest, tree = run.file("before.jsonl"), run.file("tree")
         known = _newest_manifest(previous)
         clock = time.monotonic()
         self.progress("reading the files of the host")
         walk = Walk(scope, cache=read(known) if known else ())
-        walk.write(manifest)
-        clock = self._timed("manifest", clock)
-        self._check_space(manifest, previous)
         os.mkdir(tree, 0o700)
-        self.progress("copying %d entries, %.1f MiB" % (walk.entries, walk.bytes / (1 << 20)))
-        scope.shells.update(walk.mounts)
-        links = ["--link-dest=" + previous.file("tree")] if previous else []
-        rsync.copy(
-            self.store,
-            self._paths(manifest),
-            source="/",
-            target=tree,
-            scratch=run.file("copy.list"),
-            options=["--sparse", *links],
-        )
+        layers.stand_on(run, previous)
+        with self._copying() as copying:  # rsync looks at each file while we do; it copies when all are known
+            layer = self._choose(lambda seen: walk.write(manifest, seen), previous, copying)
+            clock = self._timed("manifest", clock)
+            self._check_space(layer)
+            self.progress("copying %d of %d entries, %.1f MiB" % (layer.entries, walk.entries, layer.need / (1 << 20)))
+            copying.finish()
+        layers.dress(tree, next(read(run.file("copied.jsonl"))))
         clock = self._timed("copy", clock)
+        scope.shells.update(walk.mounts)
         self.progress("comparing the copy with the host")
-        cache = read(previous.file("tree.jsonl")) if previous else ()
-        Walk(scope, root=tree, cache=cache, trust_inodes=True).write(run.file("tree.jsonl"))
-        self._settle(scope, manifest, tree)
+        Walk(scope, root=tree).write(run.file("tree.jsonl"))
+        self._settle(scope, manifest, tree, previous)
         self._timed("proof", clock)
+        for name in ("tree.jsonl", "copied.jsonl"):
+            os.unlink(run.file(name))
         for path in walk.mounts:
             self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
         run.note(scope=scope.record())
         return walk.entries, walk.bytes
 
-    def _paths(self, manifest: str) -> list[str]:
-        """What is copied: everything, but of logs and caches only what is small."""
-        left, paths = LOOSE_TOTAL, []
-        for entry in read(manifest):
-            if entry.get("k") == "loose" and entry["t"] != "d":
-                size = _size(entry["p"])
-                if entry["t"] != "f" or size > min(left, LOOSE_FILE):
-                    continue
-                left -= size
-            paths.append(entry["p"])
-        return paths
+    def _copying(self) -> contextlib.closing[rsync.Copy]:
+        tree, *older = layers.trees(self.run)
+        links = ["--link-dest=" + place for place in older[:LINKED]]
+        return contextlib.closing(rsync.Copy(self.store, source="/", target=tree, options=["--sparse", *links]))
 
-    def _settle(self, scope: Scope, manifest: str, tree: str) -> None:
+    def _choose(
+        self, feed: Callable[[Callable[[Entry], None]], None], previous: Run | None, copying: rsync.Copy | None
+    ) -> Layer:
+        """Go through the entries of a manifest, list what is to be copied of them, and tell it to the copy under way."""
+        with open(self.run.file("copied.jsonl"), "w", encoding="utf-8") as listed:
+            os.fchmod(listed.fileno(), 0o600)
+            layer = Layer(listed, previous)
+
+            def seen(entry: Entry) -> None:
+                for path in layer.chosen(entry):
+                    if copying is not None:
+                        copying.add(path)
+
+            feed(seen)
+        return layer
+
+    def _settle(self, scope: Scope, manifest: str, tree: str, previous: Run | None) -> None:
         """Copy again what changed while it was copied, until the copy equals the manifest.
 
         What never holds still is left out where nobody named it; elsewhere it stops the run (``racing``).
         """
+        copied = self.run.file("copied.jsonl")
         for number in range(ROUNDS + 1):
             racing = [
-                d.path for d in compare(read(manifest), read(self.run.file("tree.jsonl")), ignore=("fl", "sp"))
+                d.path for d in compare_files(copied, self.run.file("tree.jsonl"))
                 if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
             ]  # fmt: skip
             if not racing:
@@ -253,12 +258,12 @@ class Arming:
                 restless = [path for path in racing if not self._named(path)]
                 scope.volatile.update(restless)
                 self.gaps += ["%s: it changed while it was copied, and is left as it is" % path for path in restless]
-            self._again(scope, manifest, tree, racing)
+            self._again(scope, manifest, tree, racing, previous)
         shown = ", ".join(racing[:5]) + (" and %d more" % (len(racing) - 5) if len(racing) > 5 else "")
         raise AgentFailure("racing", "Files change while the snapshot is taken: %s." % shown,
                            fix="Stop what writes there (another run, an editor, a service); run again.")  # fmt: skip
 
-    def _again(self, scope: Scope, manifest: str, tree: str, racing: list[str]) -> None:
+    def _again(self, scope: Scope, manifest: str, tree: str, racing: list[str], previous: Run | None) -> None:
         for path in sorted(racing, key=len, reverse=True):
             place = tree + path
             with contextlib.suppress(OSError):
@@ -266,43 +271,26 @@ class Arming:
                     os.rmdir(place)
                 else:
                     os.unlink(place)
-        Walk(scope, cache=list(read(manifest))).write(manifest)
+        walk = Walk(scope, cache=read(manifest))
+        self._choose(lambda seen: walk.write(manifest, seen), previous, None)
         wanted = set(racing) | {os.path.dirname(path) for path in racing}
-        paths = [entry["p"] for entry in read(manifest) if entry["p"] in wanted]
-        rsync.copy(
-            self.store,
-            paths,
-            source="/",
-            target=tree,
-            scratch=self.run.file("copy.list"),
-            options=["--sparse", "--ignore-times"],
-        )
-        Walk(scope, root=tree, cache=list(read(self.run.file("tree.jsonl")))).write(self.run.file("tree.jsonl"))
+        paths = [entry["p"] for entry in read(self.run.file("copied.jsonl")) if entry["p"] in wanted]
+        rsync.copy(self.store, paths, source="/", target=tree, options=["--sparse", "--ignore-times"])
+        layers.dress(tree, next(read(self.run.file("copied.jsonl"))))
+        Walk(scope, root=tree).write(self.run.file("tree.jsonl"))
 
     def _named(self, path: str) -> bool:
         return path in self.named or any(within(path, root) for root in NARROW)
 
-    def _previous(self) -> Run | None:
-        """The newest ended run whose tree can lend its files."""
-        for run in reversed(self.store.all_runs()):
-            if run.state in ENDED and os.path.exists(run.file("tree.jsonl")):
-                return run
-        return None
-
-    def _check_space(self, manifest: str, previous: Run | None) -> None:
-        need, entries = RESERVE, 0
-        for old, new in pairs(read(previous.file("tree.jsonl")) if previous else (), read(manifest)):
-            if new is None:
-                continue
-            entries += 1
-            lent = old is not None and all(old.get(k) == new.get(k) for k in ("s", "mt", "h", "m", "u", "g", "x"))
-            need += 4096 if new["t"] == "d" else 0 if lent else int(new.get("s", 0)) + 512
+    def _check_space(self, layer: Layer) -> None:
+        """Before anything is copied."""
+        need, entries = RESERVE + layer.need, layer.entries + 1000
         room = os.statvfs(self.store.base)
         free = room.f_bavail * room.f_frsize
         if free < need:
             raise _no_space("it needs %d MiB, and %d MiB are free" % (_mib(need), free >> 20), self.store.base)
-        if room.f_files and room.f_favail < entries + 1000:
-            raise _no_space("it needs %d inodes, and %d are free" % (entries + 1000, room.f_favail), self.store.base)
+        if room.f_files and room.f_favail < entries:
+            raise _no_space("it needs %d inodes, and %d are free" % (entries, room.f_favail), self.store.base)
 
 
 def abandon(store: Store, run: Run) -> None:
@@ -326,7 +314,7 @@ def abandon(store: Store, run: Run) -> None:
         with contextlib.suppress(EngineError):
             docker.wake(store, Engine())
             docker.drop_kept(run, Engine())
-    shutil.rmtree(run.path, ignore_errors=True)
+    layers.remove(run)
     with contextlib.suppress(OSError):
         store.clear_unfinished(run)
 
@@ -342,13 +330,6 @@ def _newest_manifest(run: Run | None) -> str:
             if os.path.exists(run.file(name)):
                 return run.file(name)
     return ""
-
-
-def _size(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
-    except OSError:
-        return 0
 
 
 def _mib(size: int) -> int:

@@ -7,7 +7,7 @@ import os
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, Iterator
 
-from . import aspects, retention
+from . import aspects, layers, retention
 from .failure import AgentFailure
 from .manifest import Difference, Entry, Walk, compare, read, real_changes
 from .scope import NARROW, WIDE, Scope
@@ -28,8 +28,10 @@ def list_(args: Args, progress: Progress) -> Dict[str, Any]:
     store = _store()
     runs = [run for run in store.all_runs() if run.state]
     rooms = {run.ident: retention.room(run.path) for run in runs}
-    found = [dict(_told(run), bytes=retention.held([rooms[run.ident]]), alone=retention.freed([rooms[run.ident]]))
-             for run in runs]  # fmt: skip
+    found = [
+        dict(_told(run), bytes=retention.held([one]), alone=retention.freed({run.ident: one}, store))
+        for run, one in zip(runs, rooms.values())
+    ]
     status = os.statvfs(store.runs) if os.path.isdir(store.runs) else None
     return {
         "runs": found, "bytes": retention.held(rooms.values()),
@@ -61,7 +63,7 @@ def show(args: Args, progress: Progress) -> Dict[str, Any]:
     scope = dict(record.get("scope") or {})
     found: Dict[str, Any] = dict(
         _told(run), trees=[*NARROW, *(WIDE if scope.get("wide") else ())], named=scope.get("named") or [],
-        not_covered=record.get("gaps") or [], replaced=_replaced(run), files=os.path.isdir(run.file("tree")),
+        not_covered=record.get("gaps") or [], replaced=_replaced(run), files=layers.whole(run),
     )  # fmt: skip
     with contextlib.suppress(OSError, ValueError):
         known = read_json(run.file("units.json"))
@@ -142,22 +144,21 @@ def prune(args: Args, progress: Progress) -> Dict[str, Any]:
     with store.lock("snapshots are pruned"):
         runs = store.all_runs()
         rooms = {run.ident: retention.room(run.path) for run in runs}
+        kept = retention.protected(store, last=bool(args.get("last")))
         doomed = retention.chosen(
             store, keep=args.get("keep"), before=before, space=args.get("space"), last=bool(args.get("last")),
             rooms=lambda run: rooms[run.ident],
         )  # fmt: skip
-        gone, failed = [], []
-        for run in doomed:
-            told = _told(run)
-            if args.get("dry") or retention.drop(run):
-                gone.append(told)
-            else:
-                failed.append(run.path)
-        names = {told["run"] for told in gone}
+        told = {run.ident: _told(run) for run in doomed}
+        freed = retention.freed({run.ident: rooms[run.ident] for run in doomed}, store)
+        failed = [] if args.get("dry") else [run for run in doomed if not retention.drop(run)]
+        if failed:
+            freed -= sum(retention.held([retention.room(run.path)]) for run in failed)
+        for run in failed:
+            del told[run.ident]
         return {
-            "gone": gone, "left": failed, "bytes": retention.freed(rooms[name] for name in names),
-            "held": retention.held(found for name, found in rooms.items() if name not in names),
-            "kept": retention.protected(store, last=bool(args.get("last"))),
+            "gone": list(told.values()), "left": [run.path for run in failed], "bytes": max(0, freed),
+            "held": retention.held(rooms.values()) - max(0, freed), "kept": kept,
         }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ import platformdirs
 from aisafe.model import Finding, Severity, TaskRef
 from aisafe.model.codec import dump, load
 from aisafe.playbook.confined import UNABLE, launcher
-from aisafe.playbook.lint_answers import LOADED, answering, keep, told
+from aisafe.playbook.lint_answers import LOADED, answering, homed, keep, told
 from aisafe.playbook.program import beside
 from aisafe.versions import installed_version
 
@@ -106,7 +106,7 @@ def start_lint(
         return LintJob(known)
     loads_too = loads_too and beside(Path(ansible_playbook))
     try:
-        env = answering(env, cwd=cwd, cache=cache / "answers")
+        env = answering(homed(env, cache=cache), cwd=cwd, cache=cache / "answers")
         return LintJob(
             child=_Child(
                 [str(program), *ARGUMENTS, "--", *files],

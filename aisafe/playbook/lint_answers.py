@@ -32,6 +32,7 @@ QUESTIONS: Mapping[str, str] = {
     "ansible-doc": "--json -l -t become",
 }
 """Program -> the one question to it that is answered from memory."""
+MADE_BY_LINT = ("roles", "collections")
 _SCRIPT = """\
 #!/bin/sh
 # Written by aisafe (aisafe/playbook/lint_answers.py): says again what the real program said to this question.
@@ -82,6 +83,34 @@ def answering(environ: Mapping[str, str], *, cwd: Path, cache: Path) -> dict[str
     except OSError:
         return dict(environ)
     return {**environ, "PATH": f"{place}{os.pathsep}{path}"}
+
+
+def homed(environ: Mapping[str, str], *, cache: Path) -> dict[str, str]:
+    """``environ`` with a home of ansible's (ANSIBLE_HOME) that has ``roles`` and ``collections``, of the user's where they are.
+
+    ansible-lint makes them where they are missing, and gives up where it may not write. ``cache``: the directory below which
+    such a home is kept; ``environ`` is as it was where none is needed or it cannot be made.
+    """
+    real = Path(environ.get("ANSIBLE_HOME") or Path(environ.get("HOME") or "/", ".ansible"))
+    if all((real / name).is_dir() for name in MADE_BY_LINT):
+        return dict(environ)
+    place = cache / f"home-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}"
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        there = {path.name for path in real.iterdir()} - {"cp", "tmp"} if real.is_dir() else set()
+        for old in place.iterdir():
+            if old.is_symlink() and old.name not in there:
+                old.unlink()
+        for name in there:
+            if (place / name).is_dir() and not (place / name).is_symlink():
+                (place / name).rmdir()
+            if not (place / name).is_symlink():
+                (place / name).symlink_to(real / name)
+        for name in MADE_BY_LINT:
+            (place / name).mkdir(exist_ok=True)
+    except OSError:
+        return dict(environ)
+    return {**environ, "ANSIBLE_HOME": str(place)}
 
 
 def _script(name: str, real: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.agent import firststage, rsync
+from aisafe.agent import firststage, layers, rsync
 from aisafe.agent.store import Run, Store
 
 pytestmark = pytest.mark.skipif(not shutil.which("ldd"), reason="needs ldd")
@@ -73,6 +73,29 @@ def test_programs_come_back_first_and_the_run_can_be_confirmed_no_more(store: St
     done = started(store, script, "boot")
     assert (root / "usr/bin/tool").read_text() == "whole", done.stderr
     assert run.state == "rolling-back"
+    assert done.stdout.endswith("ran boot\n")
+
+
+@pytest.mark.skipif(
+    not shutil.which("rsync"), reason="needs rsync; the cases self-python of tests.undo show it on real hosts"
+)
+def test_the_newest_layer_counts(store: Store, run: Run, tmp_path: Path) -> None:
+    rsync.install(store)
+    root = tmp_path / "root"
+    root.mkdir()
+    older = store.run("r0")
+    for one, files in ((older, {"tool": "old", "other": "lent"}), (run, {"tool": "new"})):
+        for name, text in files.items():
+            path = Path(one.file("tree/usr/bin", name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    layers.stand_on(run, older)
+    script = run.file("agent.sh")
+    text = firststage.script(store, run, python(tmp_path, works=False)).replace('"./$part" /', f'"./$part" {root}/')
+    Path(script).write_text(text)
+    done = started(store, script, "boot")
+    assert (root / "usr/bin/tool").read_text() == "new", done.stderr
+    assert (root / "usr/bin/other").read_text() == "lent"
     assert done.stdout.endswith("ran boot\n")
 
 

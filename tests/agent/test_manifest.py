@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from aisafe.agent import merge
-from aisafe.agent.manifest import Entry, Walk, compare, key, real_changes
+from aisafe.agent.manifest import Entry, Walk, compare, compare_files, key, read, real_changes
 from aisafe.agent.scope import Scope
 
 
@@ -47,6 +48,38 @@ def tree(tmp_path: Path) -> Path:
 
 def test_an_unchanged_tree_has_no_differences(tree: Path) -> None:
     assert changes(walk(tree, "."), walk(tree, "."), tree) == []
+
+
+def test_manifests_on_the_disk_compare_alike(tree: Path, tmp_path: Path) -> None:
+    before, now = str(tmp_path / "before"), str(tmp_path / "now")
+    Walk(scope(tree, ".")).write(before)
+    (tree / "a").chmod(0o600)
+    (tree / "d.conf").unlink()
+    (tree / "d" / "x").unlink()
+    (tree / "d0").write_text("new")
+    (tree / "z").write_text("last")
+    Walk(scope(tree, "."), cache=read(before)).write(now)
+    assert list(compare_files(before, now)) == list(compare(read(before), read(now))) != []
+    assert list(compare_files(now, before)) == list(compare(read(now), read(before)))
+    assert [entry["p"] for entry in read(now, having=('"t":"l"',))] == [str(tree / "l")]
+
+
+def test_what_the_cache_knows_is_as_if_it_were_read(tree: Path, tmp_path: Path) -> None:
+    os.setxattr(tree / "d" / "x", "user.k", b"v")
+    with (tree / "holes").open("wb") as file:
+        file.truncate(1 << 20)
+    time.sleep(0.06)  # older than manifest.FRESH
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    Walk(scope(tree, ".")).write(str(kept))
+    Walk(scope(tree, "."), cache=read(str(kept))).write(str(again))
+    assert kept.read_text() == again.read_text()
+    assert '"x":' in again.read_text()
+    assert '"sp":1' in again.read_text()
+    os.removexattr(tree / "d" / "x", "user.k")
+    (tree / "more").hardlink_to(tree / "d.conf")
+    Walk(scope(tree, "."), cache=read(str(kept))).write(str(again))
+    assert [(d.op, os.path.relpath(d.path, tree), d.fields if d.op == "~" else []) for d in compare_files(str(kept), str(again))
+            ] == [("~", ".", ["mt"]), ("~", "d/x", ["x"]), ("+", "more", [])]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.agent import retention
+from aisafe.agent import layers, retention
 from aisafe.agent.store import Run, Store
 
 BLOCK = 1 << 16
@@ -84,12 +84,12 @@ def test_what_is_shared_is_freed_only_with_the_last_that_has_it(store: Store) ->
     fill(first, "shared")
     fill(second, "shared", like=first)
     fill(second, "own")
-    rooms = [retention.room(run.path) for run in (first, second)]
-    assert retention.held(rooms) < sum(retention.held([room]) for room in rooms)
-    alone = retention.freed(rooms[:1])
-    assert alone < BLOCK <= retention.held(rooms[:1])
-    assert retention.freed(rooms) == retention.held(rooms)
-    free_before = retention.held(rooms)
+    rooms = {run.ident: retention.room(run.path) for run in (first, second)}
+    free_before = retention.held(rooms.values())
+    assert free_before < sum(retention.held([room]) for room in rooms.values())
+    alone = retention.freed({"r1": rooms["r1"]}, store)
+    assert alone < BLOCK <= retention.held([rooms["r1"]])
+    assert retention.freed(rooms, store) == free_before
     assert retention.drop(first)
     assert free_before - retention.held([retention.room(second.path)]) == alone
 
@@ -99,11 +99,11 @@ def test_links_to_files_outside_are_not_freed(store: Store, tmp_path: Path) -> N
     outside = tmp_path / "outside"
     outside.write_bytes(os.urandom(BLOCK))
     os.link(outside, run.file("linked"))
-    assert retention.freed([retention.room(run.path)]) < BLOCK
+    assert retention.freed({"r1": retention.room(run.path)}, store) < BLOCK
 
 
 def test_one_that_was_begun_to_be_taken_away_is_no_run_any_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ended(store, "r1", "confirmed", 1)
-    monkeypatch.setattr(retention.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(layers.shutil, "rmtree", lambda *_, **__: None)
     assert not retention.drop(run)
     assert run.state == ""

@@ -17,7 +17,7 @@ from aisafe.agent.store import Run, Store
 from tests.agent.confined import confined
 
 
-def copy(store: Store, paths: Any, *, source: str, target: str, scratch: str, options: Any = ()) -> None:
+def copy(store: Store, paths: Any, *, source: str, target: str, options: Any = ()) -> None:
     """As rsync copies, one path after the other: directories alone, times and modes with them."""
     for path in sorted(paths):
         old, new = Path(source.rstrip("/") + path), Path(target.rstrip("/") + path)

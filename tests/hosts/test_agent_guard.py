@@ -270,6 +270,44 @@ def test_without_space_nothing_is_left_behind(host: Host) -> None:
     assert left == ""
 
 
+def test_an_unchanged_host_is_not_copied_again_and_what_lies_in_the_root_never(
+    guarded: Guarded, watched: Callable[..., Callable[[], list[str]]]
+) -> None:
+    host = guarded.host
+    host.run(
+        "head -c 5000000 /dev/urandom >/swapfile; mkdir /opt/x; echo 1 >/opt/x/f; ln /opt/x/f /opt/x/g; echo 2 >/opt/x/h"
+    )
+    for run in ("r1", "r2"):
+        guarded.armed(run, scope=["/opt/x"])
+        guarded.ask("confirm", run=run)
+    runs = "/var/lib/aisafe/runs"
+    assert host.run(f"cd {runs}/r2/tree; find . -type f -not -path './var/*' | sort").stdout.split() == [
+        "./opt/x/f", "./opt/x/g"
+    ]  # fmt: skip
+    inodes = host.run(f"stat -c %i {runs}/r[12]/tree/opt/x/[fg]").stdout.split()
+    assert len(set(inodes)) == 1, "files with several names are linked to the ones that are there"
+    host.run("echo 3 >/opt/x/h")
+    differing = watched()
+    guarded.armed("r3", scope=["/opt/x"])
+    assert "opt/x/h" in host.run(f"cd {runs}/r3/tree; find .").stdout
+    refused = guarded.ask("snapshot_prune", keep=0, last=True)
+    assert refused["gone"] == [], "what lies below an armed run stays"
+    host.run(
+        "rm -r /opt/x; touch /root-was-touched; rm /root-was-touched; mkdir /etc/new; echo x >>/etc/hosts; rm /etc/issue"
+    )
+    assert differing()
+    guarded.undone("r3")
+    assert differing() == []
+    gone = guarded.ask("snapshot_prune", keep=1, last=True)
+    assert [run["run"] for run in gone["gone"]] == ["r1", "r2"], "the first one went when r3 had ended"
+    assert gone["left"] == []
+    host.run("rm /opt/x/h /etc/issue")
+    answer = guarded.ask("snapshot_restore", run="r3", paths=["/opt/x/h", "/etc/issue"], holder="ann")
+    assert answer["residue"] == [], answer
+    assert host.read("/opt/x/h") == "3\n"
+    assert "swapfile" not in host.run(f"ls {runs}/*/tree").stdout
+
+
 def test_background_processes_end_before_the_restore(
     guarded: Guarded, watched: Callable[..., Callable[[], list[str]]]
 ) -> None:

@@ -219,6 +219,25 @@ def test_the_real_ansible_lint(tmp_path: Path) -> None:
     assert {item.task.path for item in findings if item.task} == {"bad.yml", "broken.yml"}
 
 
+@pytest.mark.parametrize("there", [(), ("cp", "tmp"), ("roles",), ("roles", "collections")])
+def test_the_real_ansible_lint_whatever_ansibles_home_holds(tmp_path: Path, there: tuple[str, ...]) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    for name in there:
+        (home / ".ansible" / name).mkdir(parents=True)
+    if "roles" in there:
+        (home / ".ansible/roles/web/tasks").mkdir(parents=True)
+        (home / ".ansible/roles/web/tasks/main.yml").write_text("---\n- ansible.builtin.debug:\n", encoding="utf-8")
+    project.mkdir(exist_ok=True)
+    role = "  roles:\n    - web\n" if "roles" in there else ""
+    (project / "site.yml").write_text(GOOD.replace("  tasks:", f"{role}  tasks:"), encoding="utf-8")
+    before = {str(path): path.stat().st_mtime_ns for path in home.rglob("*")}
+    for _ in range(2):  # the second one with what the first has kept
+        (project / "site.yml").write_text((project / "site.yml").read_text() + "\n", encoding="utf-8")
+        found = begin(project, "site.yml", HOME=str(home)).result()
+        assert not [str(item) for item in found if item.severity == "error" or "could not run" in str(item)]
+    assert {str(path): path.stat().st_mtime_ns for path in home.rglob("*")} == before
+
+
 def test_rules_and_plugins_of_the_project_leave_no_trace(tmp_path: Path) -> None:
     """They run, since that is what ansible-lint does, and the kernel refuses what they do."""
     project = tmp_path / "project"
