@@ -173,8 +173,10 @@ def stand_on(run: Run, other: Run | None) -> None:
 
 def _drop_surplus(run: Run, heir: Run) -> None:
     """What the heir had not any more when its snapshot was taken, and logs of another time."""
-    gone = []
+    gone: list[str] = []
     for old, new in pairs(read(run.file("before.jsonl")), read(heir.file("before.jsonl"))):
+        if old is not None and new is None and gone and _above(gone[-1], old["p"]):
+            continue  # it goes with its directory
         log = new is not None and new.get("k") == "loose" and new["t"] != "d"
         if old is not None and (new is None or (log and not os.path.lexists(heir.file("tree") + new["p"]))):
             gone.append(old["p"])
