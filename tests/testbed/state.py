@@ -99,11 +99,12 @@ def host_key() -> Path:
 
 
 def _key(name: str, comment: str) -> Path:
-    path = directory() / name
+    home = directory()
+    path = home / name
     if not path.exists():
         with locked("keys", timeout=30):
             if not path.exists():
-                scratch = directory() / f".{name}.new"
+                scratch = home / f".{name}.new"
                 for leftover in (scratch, scratch.with_suffix(".new.pub")):
                     leftover.unlink(missing_ok=True)
                 command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(scratch)]
@@ -113,7 +114,7 @@ def _key(name: str, comment: str) -> Path:
                     raise TestbedError("ssh-keygen is missing; install openssh-client") from None
                 except subprocess.CalledProcessError as error:
                     raise TestbedError(f"ssh-keygen failed: {error.stderr.strip()}") from error
-                Path(f"{scratch}.pub").replace(directory() / f"{name}.pub")
+                Path(f"{scratch}.pub").replace(home / f"{name}.pub")
                 scratch.replace(path)
     return path
 
