@@ -20,10 +20,10 @@ LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
 
 
 def base(run: Run) -> Run | None:
-    """The run whose layer lies below; None where there is none."""
+    """The run whose layer lies below; None where there is none. Raises OSError: it cannot be known."""
     try:
         return Run(run.store, os.path.basename(os.readlink(run.file("base"))))
-    except OSError:
+    except FileNotFoundError:
         return None
 
 

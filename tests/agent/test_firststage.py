@@ -58,45 +58,47 @@ def test_an_agent_that_runs_is_run_at_once(store: Store, run: Run, tmp_path: Pat
     assert (done.stdout, run.state) == ("ran rollback --source\n", "armed")
 
 
-@pytest.mark.skipif(
+needs_rsync = pytest.mark.skipif(
     not shutil.which("rsync"), reason="needs rsync; the cases self-python of tests.undo show it on real hosts"
 )
-def test_programs_come_back_first_and_the_run_can_be_confirmed_no_more(store: Store, run: Run, tmp_path: Path) -> None:
-    rsync.install(store)
-    root = tmp_path / "root"
-    root.mkdir()
+
+
+def keep(run: Run, **programs: str) -> None:
+    """Copies of programs in a run's own layer."""
     os.makedirs(run.file("tree/usr/bin"))
-    Path(run.file("tree/usr/bin/tool")).write_text("whole")
-    script = run.file("agent.sh")
-    text = firststage.script(store, run, python(tmp_path, works=False)).replace('"./$part" /', f'"./$part" {root}/')
-    Path(script).write_text(text)
-    done = started(store, script, "boot")
-    assert (root / "usr/bin/tool").read_text() == "whole", done.stderr
-    assert run.state == "rolling-back"
-    assert done.stdout.endswith("ran boot\n")
+    for name, text in programs.items():
+        Path(run.file("tree/usr/bin", name)).write_text(text)
 
 
-@pytest.mark.skipif(
-    not shutil.which("rsync"), reason="needs rsync; the cases self-python of tests.undo show it on real hosts"
-)
-def test_the_newest_layer_counts(store: Store, run: Run, tmp_path: Path) -> None:
+def brought_back(store: Store, run: Run, place: Path) -> Path:
+    """Where the programs came back that a boot found not to run."""
     rsync.install(store)
-    root = tmp_path / "root"
+    root = place / "root"
     root.mkdir()
-    older = store.run("r0")
-    for one, files in ((older, {"tool": "old", "other": "lent"}), (run, {"tool": "new"})):
-        for name, text in files.items():
-            path = Path(one.file("tree/usr/bin", name))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-    layers.stand_on(run, older)
     script = run.file("agent.sh")
-    text = firststage.script(store, run, python(tmp_path, works=False)).replace('"./$part" /', f'"./$part" {root}/')
+    text = firststage.script(store, run, python(place, works=False)).replace('"./$part" /', f'"./$part" {root}/')
     Path(script).write_text(text)
     done = started(store, script, "boot")
-    assert (root / "usr/bin/tool").read_text() == "new", done.stderr
-    assert (root / "usr/bin/other").read_text() == "lent"
-    assert done.stdout.endswith("ran boot\n")
+    assert done.stdout.endswith("ran boot\n"), done.stderr
+    return root / "usr/bin"
+
+
+@needs_rsync
+def test_programs_come_back_first_and_the_run_can_be_confirmed_no_more(store: Store, run: Run, tmp_path: Path) -> None:
+    keep(run, tool="whole")
+    assert (brought_back(store, run, tmp_path) / "tool").read_text() == "whole"
+    assert run.state == "rolling-back"
+
+
+@needs_rsync
+def test_the_newest_layer_counts(store: Store, run: Run, tmp_path: Path) -> None:
+    older = store.run("r0")
+    keep(older, tool="old", other="lent")
+    keep(run, tool="new")
+    layers.stand_on(run, older)
+    programs = brought_back(store, run, tmp_path)
+    assert (programs / "tool").read_text() == "new"
+    assert (programs / "other").read_text() == "lent"
 
 
 def test_the_first_watch_is_not_held_up(store: Store, run: Run, tmp_path: Path) -> None:

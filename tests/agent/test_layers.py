@@ -193,6 +193,17 @@ def test_cut_off_anywhere_it_goes_on(host: Host, monkeypatch: pytest.MonkeyPatch
     ]  # fmt: skip
 
 
+def test_a_layer_of_which_it_is_not_known_what_stands_on_it_stays(host: Host) -> None:
+    first = host.snapshot("r1")
+    second = host.snapshot("r2")
+    os.unlink(second.file("base"))
+    Path(second.file("base")).write_text("no link")
+    assert not layers.remove(first)
+    assert host.found(first) == host.was["r1"]
+    with pytest.raises(OSError, match="Invalid argument"):
+        layers.below(host.store)
+
+
 def test_logs_are_of_their_own_time(host: Host) -> None:
     loose = str(host.top / "log")
     host.write("log/app", "early")
