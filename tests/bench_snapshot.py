@@ -1,8 +1,9 @@
 """``python -m tests.bench_snapshot``: what a snapshot and its restore cost, against plain rsync and ``cp -a`` of the same trees.
 
-On one test host, caches warm, alternately; ratios of medians. Nothing is deleted meanwhile: ext4 does not give a deleted
-file's inode away again for a while, and looking for others slows down whoever makes files next. ``--files`` says how many
-files lie in the tree, ``--million`` also arms over 1,000,000 small files and tells the agent's memory.
+On one test host, caches warm, alternately; ratios of medians. Trees, copies and snapshots lie on a file system of their
+own, ext4 with a journal as hosts have it: without one, whoever makes files is slowed down by those that were deleted in the
+last minutes. ``--files`` says how many files lie in the tree, ``--million`` also arms over 1,000,000 small files and tells
+the agent's memory.
 """
 
 from __future__ import annotations
@@ -44,25 +45,46 @@ ASK = """
 import re, subprocess, sys, threading, time
 words = [sys.executable, "-I", "-B", sys.argv[1], "serve"]
 agent = subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-highest = [0]
+highest, over = [0], threading.Event()
 def watch():
-    while agent.poll() is None:
+    while not over.wait(0.05):
         found = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/%d/status" % agent.pid).read())
         highest[0] = max(highest[0], int(found[1]) if found else 0)
-        time.sleep(0.05)
-threading.Thread(target=watch, daemon=True).start()
-print(agent.communicate(sys.argv[2] + "\\n")[0].splitlines()[-1])
+watching = threading.Thread(target=watch)
+watching.start()
+agent.stdin.write(sys.argv[2] + "\\n")
+agent.stdin.flush()
+answer = next(line for line in agent.stdout if '"ok"' in line or '"error"' in line)
+over.set()
+watching.join()
+agent.communicate()
+print(answer, end="")
 print(highest[0])
 """
+
+
+DISK = """
+set -e
+for i in $(seq 0 63); do [ -e /dev/loop$i ] || mknod /dev/loop$i b 7 $i; done
+[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+truncate -s 60G /bench.img
+mkfs.ext4 -q -N 6000000 -E lazy_itable_init=1,nodiscard /bench.img
+mount -o loop /bench.img /srv
+mkdir -p -m 711 /srv/aisafe /var/lib/aisafe
+mount --bind /srv/aisafe /var/lib/aisafe
+"""
+"""The loop device goes with the host that has it mounted."""
 
 
 class Bench:
     """The agent on one host, asked without a connection's cost."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, files: int) -> None:
         self.host, self.number, self.memory = host, 0, 0
-        host.run("mkdir -p -m 711 /var/lib/aisafe; mkdir -p -m 755 /var/lib/aisafe/bin")
+        host.run(["bash", "-c", DISK], timeout=600)
+        host.run("mkdir -p -m 755 /var/lib/aisafe/bin")
         host.run(f"base64 -d >{AGENT}", input=base64.b64encode(payload.agent().data).decode())
+        host.run(["python3", "-c", MAKE, str(files), "16384", TREE], timeout=1800)
         there = "for path; do [ ! -d $path ] || realpath $path; done | sort -u"
         self.trees = host.run(["sh", "-c", there, "sh", *NARROW, TREE]).stdout.split()
 
@@ -86,7 +108,7 @@ class Bench:
 
     def forget(self) -> None:
         """The next snapshot is a first one."""
-        self.host.run(f"mkdir -p /srv/old{self.number}; mv /var/lib/aisafe/runs/b* /srv/old{self.number}")
+        self.host.run(f"mkdir -p /srv/old{self.number}; mv /srv/aisafe/runs/b* /srv/old{self.number}")
 
     def timed(self, *words: str) -> float:
         """Seconds of a command on the host. What was written before is on the disk by then."""
@@ -128,8 +150,7 @@ def main() -> int:
     os.environ.setdefault("AISAFE_TESTBED_NS", "cost")
     try:
         (host,) = up(["cost"])
-        host.run(["python3", "-c", MAKE, str(options.files), "16384", TREE], timeout=1800)
-        bench = Bench(host)
+        bench = Bench(host, options.files)
         bench.arm()  # installs what stays
         first, plain, copy, again, relinked, back, alone = ([] for _ in range(7))  # type: ignore[var-annotated]
         for number in range(options.runs):

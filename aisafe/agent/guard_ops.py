@@ -7,12 +7,12 @@ import sys
 from typing import Any, Callable, Dict
 
 from . import docker, firewall, layers, network, rollback, settings, snapshot, sockets, talk, uninstall, units, watchdog
+from .copies import Progress
 from .engine import Engine, EngineError
 from .failure import AgentFailure
 from .manifest import Walk, read
 from .retention import KEEP_RUNS, retain
 from .scope import Scope
-from .snapshot import Progress
 from .store import ENDED, Run, Store, boot_id, now, write, write_json
 
 Args = Dict[str, Any]

@@ -12,7 +12,8 @@ import os
 import shutil
 from typing import TextIO
 
-from .manifest import NOT_OF_COPIES, Cursor, Entry, encode, pairs, read, unlike
+from .differences import pairs, unlike
+from .manifest import NOT_OF_COPIES, Cursor, Entry, above, encode, read
 from .store import ENDED, Run, Store, write
 
 LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
@@ -73,7 +74,7 @@ class Layer:
     def chosen(self, entry: Entry) -> list[str]:
         """The paths to be copied for this entry: none, or it and the directories above it that were not yet."""
         path, directory = entry["p"], entry["t"] == "d"
-        while self._ways and not _above(self._ways[-1]["p"], path):
+        while self._ways and not above(self._ways[-1]["p"], path):
             self._ways.pop()
         if not self._wanted(entry):
             if directory:
@@ -99,10 +100,6 @@ class Layer:
         if entry.get("k") == "loose" and entry["t"] != "d":
             return False
         return entry["p"] == "/" or old is None or "n" in entry or "n" in old or unlike(old, entry, NOT_OF_COPIES)
-
-
-def _above(directory: str, path: str) -> bool:
-    return directory == "/" or path.startswith(directory + "/")
 
 
 def _size(path: str) -> int:
@@ -175,7 +172,7 @@ def _drop_surplus(run: Run, heir: Run) -> None:
     """What the heir had not any more when its snapshot was taken, and logs of another time."""
     gone: list[str] = []
     for old, new in pairs(read(run.file("before.jsonl")), read(heir.file("before.jsonl"))):
-        if old is not None and new is None and gone and _above(gone[-1], old["p"]):
+        if old is not None and new is None and gone and above(gone[-1], old["p"]):
             continue  # it goes with its directory
         log = new is not None and new.get("k") == "loose" and new["t"] != "d"
         if old is not None and (new is None or (log and not os.path.lexists(heir.file("tree") + new["p"]))):

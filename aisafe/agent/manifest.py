@@ -1,4 +1,4 @@
-"""What is there, path by path: JSON lines in the order of a depth-first walk, written and compared as a stream.
+"""What is there, path by path: JSON lines in the order of a depth-first walk, written and read as a stream.
 
 One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r
 device, x extended attributes and ACLs in hex, fl inode flags (immutable…), sp 1 for a file with holes, hl the first path
@@ -15,12 +15,13 @@ import json
 import os
 import stat
 import time
-from typing import Any, Callable, Container, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, TextIO
 
 from . import flags
 from .scope import Scope
 
 Entry = Dict[str, Any]
+Seen = Callable[[Entry], None]
 
 TYPES = {
     stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFIFO: "p", stat.S_IFSOCK: "s",
@@ -45,18 +46,26 @@ def key(path: str) -> str:
     return path.replace("/", "\0") if path != "/" else ""
 
 
+def above(directory: str, path: str) -> bool:
+    """Whether a path lies anywhere below a directory."""
+    return directory == "/" or path.startswith(directory + "/")
+
+
 class Walk:
     """One walk over a scope.
 
     ``root``: where the tree is that is walked: '' for the live host, else a copy, of which nothing is told that it need
     not have of its original (NOT_OF_COPIES). ``cache``: an earlier manifest of the live host. ``mounts`` afterwards:
-    directories that other file systems are mounted on, and that were left out for it.
+    directories that other file systems are mounted on, and that were left out for it; ``incomplete``: directories that
+    hold what was left out; ``unread``: how many files `write` did not open.
     """
 
     def __init__(self, scope: Scope, *, root: str = "", cache: Iterable[Entry] = ()) -> None:
         self.scope, self.root = scope, root
         self.mounts: list[str] = []
-        self.entries = self.bytes = 0
+        self.incomplete: set[str] = set()
+        self.entries = self.bytes = self.unread = 0
+        self._contents = True
         self._cache = Cursor(cache)
         self._links: dict[tuple[int, int], str] = {}
         self._fresh = time.time_ns() - FRESH
@@ -65,16 +74,43 @@ class Walk:
         info = os.lstat(self.root or "/")
         yield from self._directory("/", info, "exact" if "/" in self.scope.roots else "way")
 
-    def write(self, path: str, seen: Callable[[Entry], None] = lambda entry: None) -> None:
-        """Walk, and write the manifest, which may be the one of the cache; ``seen`` is called with each entry."""
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
+    def write(self, path: str, seen: Seen = lambda entry: None, *, contents: bool = True) -> None:
+        """Walk, and write the manifest, which may be the one of the cache; ``seen`` is called with each entry.
+
+        Without ``contents`` no file is opened: what the cache cannot tell of one is left out, ``h`` for one, and ``sp``
+        is a guess, until `complete`.
+        """
+        self._contents = contents
+        with _anew(path) as file:
             for entry in self:
                 file.write(encode(entry) + "\n")
                 self.entries += 1
                 self.bytes += int(entry.get("s", 0))
                 seen(entry)
-        os.rename(path + ".new", path)
+
+    def complete(self, path: str, seen: Seen = lambda entry: None) -> None:
+        """Read what `write` left out. A file that is gone by now is in the manifest no more."""
+        self._contents, self.unread = True, 0
+        with open(path, encoding="utf-8") as written, _anew(path) as file:
+            for line in written:
+                entry: Entry = json.loads(line)
+                if "s" not in entry or "h" in entry:
+                    file.write(line)
+                    seen(entry)
+                    continue
+                now = self._now(entry)
+                if now is None:
+                    self.entries -= 1
+                    continue
+                file.write(encode(now) + "\n")
+                seen(now)
+
+    def _now(self, entry: Entry) -> Entry | None:
+        try:
+            info = os.lstat(self.root + entry["p"])
+        except OSError:
+            return None
+        return self._entry(entry["p"], info, entry.get("k", "exact"))
 
     def _directory(self, path: str, info: os.stat_result, closeness: str) -> Iterator[Entry]:
         entry = self._entry(path, info, closeness)
@@ -82,26 +118,27 @@ class Walk:
             return
         yield entry
         if closeness == "shell":
+            self.incomplete.add(path)
             return
         for child in self._children(path):
             try:
                 found = os.lstat(self.root + child)
             except OSError:
+                self.incomplete.add(path)
                 continue
             near = self.scope.closeness(child, closeness)
-            if not near:
-                continue
-            if stat.S_ISDIR(found.st_mode):
+            if stat.S_ISDIR(found.st_mode) and near:
                 if near in ("exact", "loose") and found.st_dev != info.st_dev and child not in self.scope.roots:
                     self.mounts.append(child)
                     near = "shell"
                 yield from self._directory(child, found, near)
-            elif near == "way" and not stat.S_ISLNK(found.st_mode):
                 continue
-            elif near != "shell" and child not in self.scope.volatile:
-                single = self._entry(child, found, near)
-                if single is not None:
-                    yield single
+            taken = near in ("exact", "loose") or (near == "way" and stat.S_ISLNK(found.st_mode))
+            single = self._entry(child, found, near) if taken and child not in self.scope.volatile else None
+            if single is None:
+                self.incomplete.add(path)
+            else:
+                yield single
 
     def _children(self, path: str) -> list[str]:
         base = path.rstrip("/")
@@ -157,15 +194,28 @@ class Walk:
             return entry
         if info.st_ctime_ns < self._fresh and not self.root:
             entry["c"] = info.st_ctime_ns
+        sparse = not self.root and info.st_blocks * 512 < info.st_size
+        if not self._contents:
+            self.unread += 1
+            return {**entry, "sp": 1} if sparse else entry
         handle = _opened(place)
         try:
             entry["h"] = _sum(handle, info.st_size)
-            if not self.root and info.st_blocks * 512 < info.st_size and _holes(handle, info.st_size):
+            if sparse and _holes(handle, info.st_size):
                 entry["sp"] = 1
             bits = 0 if self.root else flags.of(handle)
         finally:
             os.close(handle)
         return _dressed(place, entry, bits)
+
+
+@contextlib.contextmanager
+def _anew(path: str) -> Iterator[TextIO]:
+    """A file to write that takes a path's place when it is complete."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        yield file
+    os.rename(path + ".new", path)
 
 
 def _opened(place: str) -> int:
@@ -177,19 +227,23 @@ def digest(place: str) -> str:
     """sha256 of a file's content. Raises OSError."""
     handle = _opened(place)
     try:
-        return _sum(handle, CHUNK)
+        return _sum(handle, os.fstat(handle).st_size)
     finally:
         os.close(handle)
 
 
 def _sum(handle: int, size: int) -> str:
-    """sha256 of all that can be read; ``size``: about how many bytes that is. A large buffer costs more than a small file."""
-    summed, asked = hashlib.sha256(), min(CHUNK, size + 1)
+    """sha256 of a file of about this many bytes, at which the end need not be looked for. A large buffer costs more than
+    reading a small file does."""
+    summed, asked, had = hashlib.sha256(), min(CHUNK, size + 1), 0
     while True:
         chunk = os.read(handle, asked)
         if not chunk:
             return summed.hexdigest()
         summed.update(chunk)
+        had += len(chunk)
+        if had == size:
+            return summed.hexdigest()
         asked = CHUNK if len(chunk) == CHUNK else SMALL
 
 
@@ -240,105 +294,3 @@ def read(path: str, *, having: tuple[str, ...] = ()) -> Iterator[Entry]:
         for line in file:
             if not having or any(text in line for text in having):
                 yield json.loads(line)
-
-
-Pair = Tuple[Optional[Entry], Optional[Entry]]
-
-
-class Difference(NamedTuple):
-    """``op``: ``-`` only before, ``+`` only now, ``~`` in both and not the same in ``fields``."""
-
-    op: str
-    path: str
-    before: Entry
-    now: Entry
-
-    @property
-    def fields(self) -> list[str]:
-        names = (set(self.before) | set(self.now)) - set(NOT_COMPARED)
-        return sorted(name for name in names if self.before.get(name) != self.now.get(name))
-
-    def __str__(self) -> str:
-        if self.op == "-":
-            return "file %s is missing" % self.path
-        if self.op == "+":
-            return "file %s is there and was not before" % self.path
-        return "file %s: %s differs" % (self.path, ", ".join(WORDS.get(name, name) for name in self.fields))
-
-
-WORDS = {
-    "t": "type", "m": "mode", "u": "owner", "g": "group", "s": "size", "mt": "modification time", "h": "content",
-    "l": "link target", "r": "device number", "x": "attributes or ACL", "fl": "inode flags", "hl": "hard links",
-    "sp": "holes",
-}  # fmt: skip
-
-
-def compare(before: Iterable[Entry], now: Iterable[Entry], *, ignore: Iterable[str] = ()) -> Iterator[Difference]:
-    """Differences between two manifests, in their order; ``ignore``: fields that do not count."""
-    return _differences(pairs(before, now), frozenset(NOT_COMPARED).union(ignore))
-
-
-def compare_files(before: str, now: str) -> Iterator[Difference]:
-    """As `compare`, of two manifests on the disk: lines that are the same need not be understood."""
-    return _differences(_unlike_lines(before, now), NOT_COMPARED)
-
-
-def _differences(found: Iterable[Pair], skipped: Container[str]) -> Iterator[Difference]:
-    for old, new in found:
-        if old is None or new is None:
-            entry = old or new or {}
-            yield Difference("+" if old is None else "-", entry["p"], old or {}, new or {})
-        elif unlike(old, new, skipped):
-            yield Difference("~", old["p"], old, new)
-
-
-def unlike(old: Entry, new: Entry, skipped: Container[str] = NOT_COMPARED) -> bool:
-    """Whether two entries differ in anything but what is skipped."""
-    return old != new and any(
-        name not in skipped and old.get(name) != new.get(name) for name in old.keys() | new.keys()
-    )
-
-
-def _unlike_lines(before: str, now: str) -> Iterator[Pair]:
-    with open(before, encoding="utf-8") as left, open(now, encoding="utf-8") as right:
-        old, new = next(left, ""), next(right, "")
-        while old or new:
-            if old == new:
-                old, new = next(left, ""), next(right, "")
-                continue
-            pair = _first(json.loads(old) if old else None, json.loads(new) if new else None)
-            yield pair
-            old = next(left, "") if pair[0] is not None else old
-            new = next(right, "") if pair[1] is not None else new
-
-
-def pairs(before: Iterable[Entry], now: Iterable[Entry]) -> Iterator[Pair]:
-    """Both manifests side by side, None where one has no such path."""
-    left, right = iter(before), iter(now)
-    old, new = next(left, None), next(right, None)
-    while old is not None or new is not None:
-        pair = _first(old, new)
-        yield pair
-        old = next(left, None) if pair[0] is not None else old
-        new = next(right, None) if pair[1] is not None else new
-
-
-def _first(old: Entry | None, new: Entry | None) -> Pair:
-    """Of the next entries of both the one whose path comes first, or both where it is the same."""
-    if new is None or (old is not None and key(old["p"]) < key(new["p"])):
-        return old, None
-    if old is None or key(new["p"]) < key(old["p"]):
-        return None, new
-    return old, new
-
-
-def real_changes(differences: Iterable[Difference]) -> Iterator[Difference]:
-    """Without what only goes on in logs and caches: new files there, in directories that were there before."""
-    fresh: set[str] = set()
-    for difference in differences:
-        if difference.op == "+" and difference.now.get("k") == "loose":
-            if difference.now["t"] == "d":
-                fresh.add(difference.path)
-            elif os.path.dirname(difference.path) not in fresh:
-                continue
-        yield difference

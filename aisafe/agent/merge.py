@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
-from .manifest import NOT_COMPARED, Entry, encode, key, pairs, unlike
+from .differences import pairs, unlike
+from .manifest import NOT_COMPARED, Entry, encode, key
 
 Triple = Tuple[Optional[Entry], Optional[Entry], Optional[Entry]]
 

@@ -9,7 +9,8 @@ import stat
 from typing import Iterable
 
 from . import command, flags, layers, rsync
-from .manifest import Difference, Entry, compare_files, read, real_changes
+from .differences import Difference, compare_files, real_changes
+from .manifest import Entry, read
 from .store import Run
 
 

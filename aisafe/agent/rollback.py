@@ -26,8 +26,9 @@ from . import (
     units,
     watchdog,
 )
+from .differences import Difference
 from .engine import Engine, EngineError
-from .manifest import Difference, Walk, read
+from .manifest import Walk, read
 from .retention import KEEP_RUNS, retain
 from .scope import Scope
 from .store import Run, Store, boot_id, now, read_json, write_json

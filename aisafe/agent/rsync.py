@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,6 +17,12 @@ OPTIONS = ("-aHAX", "--numeric-ids", "--modify-window=-1")
 
 PARTIAL, VANISHED = 23, 24
 """Exit codes: some files could not be copied, or vanished (rsync(1), EXIT VALUES). A comparison decides afterwards."""
+
+F_SETPIPE_SZ, PIPE = 1031, 1 << 20
+"""fcntl(2), which Python names from 3.10 on; bytes, the most that anybody may ask for (pipe(7), pipe-max-size)."""
+
+TURN = 2000
+"""Entries in a row for one of several processes."""
 
 COPY_TIME = 3600.0
 """Seconds that one copy may take."""
@@ -72,47 +79,78 @@ def program(store: Store) -> list[str]:
 
 class Copy:
     """One copy under way: exactly the paths that are given to `add` (absolute, below ``source``), directories without
-    what is in them. Nothing is copied before `finish`, so that it can be given up until then by `close`.
+    what is in them unless ``options`` say --recursive. Nothing is copied before `begin` or `finish`, so that it can be
+    given up until then by `close`.
+
+    ``hands``: how many processes share the paths. More than one is for paths whose directories are there: the times of
+    these would be set by one while another still makes files in them.
     """
 
-    def __init__(self, store: Store, *, source: str, target: str, options: Iterable[str] = ()) -> None:
+    def __init__(
+        self, store: Store, *, source: str, target: str, options: Iterable[str] = (), hands: int = 1
+    ) -> None:  # fmt: skip
         self._words = [*program(store), *OPTIONS, *options, "--from0", "--files-from=-", "--no-implied-dirs",
                        source.rstrip("/") + "/", target.rstrip("/") + "/"]  # fmt: skip
-        said = os.memfd_create("rsync")  # a pipe could fill while it is not read, and the disk may be full
-        self._said = open(said, "w+", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
-        self._rsync = command.started(self._words, stderr=self._said)
+        self._hands, self._at, self._turn = hands, 0, 0
+        self._running: list[tuple[subprocess.Popen[str], IO[str]]] = []
+        self._input = self._start()
 
-    def add(self, path: str) -> None:
-        """In any order. Of ``/`` rsync would copy what is in it, too (rsync(1), --dirs), so it is left out here."""
+    def _start(self) -> IO[str]:
+        said = os.memfd_create("rsync")  # a pipe could fill while it is not read, and the disk may be full
+        output = open(said, "w+", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+        process = command.started(self._words, stderr=output)
+        self._running.append((process, output))
+        with contextlib.suppress(OSError):  # it reads a path byte by byte: who walks for it need not wait
+            fcntl.fcntl(_stdin(process), F_SETPIPE_SZ, PIPE)
+        return _stdin(process)
+
+    def add(self, path: str, entries: int = 1, *, named_twice: bool = False) -> None:
+        """In any order. ``entries``: how many it is with all that is in it, where ``options`` say --recursive;
+        ``named_twice``: a file that has other names, which stay names of one file.
+
+        Of ``/`` rsync would copy what is in it, too (rsync(1), --dirs), so it is left out here.
+        """
         if path == "/":
             return
+        place = _stdin(self._running[0][0]) if named_twice else self._input
         with contextlib.suppress(BrokenPipeError):  # it has ended, and `finish` tells why
-            self._input.write(path.lstrip("/") + "\0")
+            place.write(path.lstrip("/") + "\0")
+        self._turn += entries
+        if self._hands > 1 and self._turn >= TURN:
+            self._turn, self._at = 0, (self._at + 1) % self._hands
+            self._input = _stdin(self._running[self._at][0]) if self._at < len(self._running) else self._start()
+
+    def begin(self) -> None:
+        """All paths are told: it copies from now on."""
+        for process, _ in self._running:
+            with contextlib.suppress(BrokenPipeError):
+                _stdin(process).close()
 
     def finish(self) -> None:
         """Copy, and wait. Raises CommandFailed; single files that could not be copied do not count."""
-        with contextlib.suppress(BrokenPipeError):
-            self._input.close()
-        try:
-            code = self._rsync.wait(timeout=COPY_TIME)
-        except subprocess.TimeoutExpired:
-            raise command.CommandFailed(self._words, 124, "no end after %.0f s" % COPY_TIME) from None
-        if code not in (0, PARTIAL, VANISHED):
-            self._said.seek(0)
-            raise command.CommandFailed(self._words, code, self._said.read())
+        self.begin()
+        for process, output in self._running:
+            try:
+                code = process.wait(timeout=COPY_TIME)
+            except subprocess.TimeoutExpired:
+                raise command.CommandFailed(self._words, 124, "no end after %.0f s" % COPY_TIME) from None
+            if code not in (0, PARTIAL, VANISHED):
+                output.seek(0)
+                raise command.CommandFailed(self._words, code, output.read())
 
     def close(self) -> None:
         """End it, wherever it is."""
-        self._rsync.kill()
-        self._rsync.wait()
-        with contextlib.suppress(OSError):
-            self._input.close()
-        self._said.close()
+        for process, output in self._running:
+            process.kill()
+            process.wait()
+            with contextlib.suppress(OSError):
+                _stdin(process).close()
+            output.close()
 
-    @property
-    def _input(self) -> IO[str]:
-        assert self._rsync.stdin is not None
-        return self._rsync.stdin
+
+def _stdin(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdin is not None
+    return process.stdin
 
 
 def copy(store: Store, paths: Iterable[str], *, source: str, target: str, options: Iterable[str] = ()) -> None:

@@ -7,11 +7,12 @@ from datetime import datetime, timezone
 from typing import Any, Dict, Iterable, List, Set
 
 from . import command, layers, merge, rsync
+from .copies import RESERVE, Progress
+from .differences import Difference, compare, real_changes
 from .failure import AgentFailure
-from .manifest import Difference, Entry, Walk, compare, digest, read, real_changes
+from .manifest import Entry, Walk, digest, read
 from .restore import link_groups, restore
 from .scope import Scope, ancestors, within
-from .snapshot import RESERVE, Progress
 from .store import ENDED, Run, Store, now
 
 

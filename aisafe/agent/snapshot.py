@@ -7,30 +7,18 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable
+from typing import Any
 
 from . import command, docker, firewall, firststage, layers, network, rsync, settings, sockets, talk, units, watchdog
+from .copies import Copies, Progress, no_space
 from .engine import Engine, EngineError
 from .failure import AgentFailure
-from .layers import Layer
-from .manifest import Entry, Walk, compare_files, read
 from .retention import KEEP_RUNS
-from .scope import NARROW, NEVER, Scope, live_data, within
+from .scope import NEVER, Scope, live_data, within
 from .store import Run, Store, boot_id, sync_filesystem, write_json
-
-Progress = Callable[[str], None]
-
-RESERVE = 64 << 20
-"""Bytes that must stay free beside the snapshot, for the restore's own files."""
 
 RESTORE_FILES = 4 << 20
 """Bytes that a restore writes beside its manifests: kept free for it, whatever the run fills the disk with."""
-
-ROUNDS = 3
-"""How often paths are copied that change while they are."""
-
-LINKED = 20
-"""Directories at most that rsync looks into for a file that is there already (rsync(1), --link-dest)."""
 
 LOCK_TIME = 30.0
 """Seconds to wait for the end of what another operation does, such as taking a large old snapshot away."""
@@ -190,107 +178,12 @@ class Arming:
 
     def _files(self) -> tuple[int, int]:
         """The manifest and the copy that proves it; returns entries and bytes."""
-        run, scope, previous = self.run, self._scope(), layers.below(self.store)
-        manifest, tree = run.file("before.jsonl"), run.file("tree")
-        known = _newest_manifest(previous)
-        clock = time.monotonic()
-        self.progress("reading the files of the host")
-        walk = Walk(scope, cache=read(known) if known else ())
-        os.mkdir(tree, 0o700)
-        layers.stand_on(run, previous)
-        with self._copying() as copying:  # rsync looks at each file while we do; it copies when all are known
-            layer = self._choose(lambda seen: walk.write(manifest, seen), previous, copying)
-            clock = self._timed("manifest", clock)
-            self._check_space(layer)
-            self.progress("copying %d of %d entries, %.1f MiB" % (layer.entries, walk.entries, layer.need / (1 << 20)))
-            copying.finish()
-        layers.dress(tree, next(read(run.file("copied.jsonl"))))
-        clock = self._timed("copy", clock)
-        scope.shells.update(walk.mounts)
-        self.progress("comparing the copy with the host")
-        Walk(scope, root=tree).write(run.file("tree.jsonl"))
-        self._settle(scope, manifest, tree, previous)
-        self._timed("proof", clock)
-        for name in ("tree.jsonl", "copied.jsonl"):
-            os.unlink(run.file(name))
-        for path in walk.mounts:
-            self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
-        run.note(scope=scope.record())
-        return walk.entries, walk.bytes
-
-    def _copying(self) -> contextlib.closing[rsync.Copy]:
-        tree, *older = layers.trees(self.run)
-        links = ["--link-dest=" + place for place in older[:LINKED]]
-        return contextlib.closing(rsync.Copy(self.store, source="/", target=tree, options=["--sparse", *links]))
-
-    def _choose(
-        self, feed: Callable[[Callable[[Entry], None]], None], previous: Run | None, copying: rsync.Copy | None
-    ) -> Layer:
-        """Go through the entries of a manifest, list what is to be copied of them, and tell it to the copy under way."""
-        with open(self.run.file("copied.jsonl"), "w", encoding="utf-8") as listed:
-            os.fchmod(listed.fileno(), 0o600)
-            layer = Layer(listed, previous)
-
-            def seen(entry: Entry) -> None:
-                for path in layer.chosen(entry):
-                    if copying is not None:
-                        copying.add(path)
-
-            feed(seen)
-        return layer
-
-    def _settle(self, scope: Scope, manifest: str, tree: str, previous: Run | None) -> None:
-        """Copy again what changed while it was copied, until the copy equals the manifest.
-
-        What never holds still is left out where nobody named it; elsewhere it stops the run (``racing``).
-        """
-        copied = self.run.file("copied.jsonl")
-        for number in range(ROUNDS + 1):
-            racing = [
-                d.path for d in compare_files(copied, self.run.file("tree.jsonl"))
-                if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
-            ]  # fmt: skip
-            if not racing:
-                return
-            if number == ROUNDS:
-                break
-            if number == ROUNDS - 1:
-                restless = [path for path in racing if not self._named(path)]
-                scope.volatile.update(restless)
-                self.gaps += ["%s: it changed while it was copied, and is left as it is" % path for path in restless]
-            self._again(scope, manifest, tree, racing, previous)
-        shown = ", ".join(racing[:5]) + (" and %d more" % (len(racing) - 5) if len(racing) > 5 else "")
-        raise AgentFailure("racing", "Files change while the snapshot is taken: %s." % shown,
-                           fix="Stop what writes there (another run, an editor, a service); run again.")  # fmt: skip
-
-    def _again(self, scope: Scope, manifest: str, tree: str, racing: list[str], previous: Run | None) -> None:
-        for path in sorted(racing, key=len, reverse=True):
-            place = tree + path
-            with contextlib.suppress(OSError):
-                if os.path.isdir(place) and not os.path.islink(place):
-                    os.rmdir(place)
-                else:
-                    os.unlink(place)
-        walk = Walk(scope, cache=read(manifest))
-        self._choose(lambda seen: walk.write(manifest, seen), previous, None)
-        wanted = set(racing) | {os.path.dirname(path) for path in racing}
-        paths = [entry["p"] for entry in read(self.run.file("copied.jsonl")) if entry["p"] in wanted]
-        rsync.copy(self.store, paths, source="/", target=tree, options=["--sparse", "--ignore-times"])
-        layers.dress(tree, next(read(self.run.file("copied.jsonl"))))
-        Walk(scope, root=tree).write(self.run.file("tree.jsonl"))
-
-    def _named(self, path: str) -> bool:
-        return path in self.named or any(within(path, root) for root in NARROW)
-
-    def _check_space(self, layer: Layer) -> None:
-        """Before anything is copied."""
-        need, entries = RESERVE + layer.need, layer.entries + 1000
-        room = os.statvfs(self.store.base)
-        free = room.f_bavail * room.f_frsize
-        if free < need:
-            raise _no_space("it needs %d MiB, and %d MiB are free" % (_mib(need), free >> 20), self.store.base)
-        if room.f_files and room.f_favail < entries:
-            raise _no_space("it needs %d inodes, and %d are free" % (entries, room.f_favail), self.store.base)
+        scope = self._scope()
+        copies = Copies(self.store, self.run, scope, named=self.named, progress=self.progress, timed=self._timed)
+        found = copies()
+        self.gaps += copies.gaps
+        self.run.note(scope=scope.record())
+        return found
 
 
 def abandon(store: Store, run: Run) -> None:
@@ -324,30 +217,13 @@ def holder_text(holder: dict[str, Any]) -> str:
     return who + (" (%s)" % holder["command"] if holder.get("command") else "")
 
 
-def _newest_manifest(run: Run | None) -> str:
-    if run is not None:
-        for name in ("after.jsonl", "verify.jsonl", "before.jsonl"):
-            if os.path.exists(run.file(name)):
-                return run.file(name)
-    return ""
-
-
-def _mib(size: int) -> int:
-    return -(-size >> 20)
-
-
-def _no_space(why: str, base: str) -> AgentFailure:
-    return AgentFailure("no-space", "There is not enough space for the snapshot in %s: %s." % (base, why),
-                        fix="Free some space on that file system, or drop old snapshots: aisafe snapshots prune.")  # fmt: skip
-
-
 def _told(error: BaseException) -> BaseException:
     """Errors of the host's tools as failures that the controller understands."""
     text = str(error)
     if isinstance(error, AgentFailure):
         return error
     if "No space left" in text or (isinstance(error, OSError) and error.errno == 28):
-        return _no_space("the disk is full", "/var/lib/aisafe")
+        return no_space("the disk is full", "/var/lib/aisafe")
     if isinstance(error, (command.CommandFailed, OSError)):
         return AgentFailure("snapshot-failed", "The snapshot could not be taken: %s" % text)
     return error

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, Iterator
 
 from . import aspects, layers, retention
+from .copies import Progress
+from .differences import Difference, compare, real_changes
 from .failure import AgentFailure
-from .manifest import Difference, Entry, Walk, compare, read, real_changes
+from .manifest import Entry, Walk, read
 from .scope import NARROW, WIDE, Scope
 from .single_paths import restore_paths
-from .snapshot import Progress, holder_text
+from .snapshot import holder_text
 from .store import Run, Store, read_json
 from .units import ours, up
 from .watchdog import left

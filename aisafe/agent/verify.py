@@ -6,9 +6,10 @@ import os
 from typing import Any, Dict, List
 
 from . import aspects
-from .manifest import Walk, compare, read, real_changes
+from .copies import Progress
+from .differences import compare, real_changes
+from .manifest import Walk, read
 from .scope import Scope
-from .snapshot import Progress
 from .snapshots import named_run, outside, shown
 from .store import Run, boot_id
 

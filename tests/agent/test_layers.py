@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from aisafe.agent import layers, retention
+from aisafe.agent.differences import compare
 from aisafe.agent.layers import Layer
-from aisafe.agent.manifest import NOT_OF_COPIES, Walk, compare, read
+from aisafe.agent.manifest import NOT_OF_COPIES, Walk, read
 from aisafe.agent.scope import Scope
 from aisafe.agent.store import Run, Store
 

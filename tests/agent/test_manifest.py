@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from aisafe.agent import merge
-from aisafe.agent.manifest import Entry, Walk, compare, compare_files, key, read, real_changes
+from aisafe.agent.differences import compare, compare_files, real_changes
+from aisafe.agent.manifest import Entry, Walk, key, read
 from aisafe.agent.scope import Scope
 
 
@@ -80,6 +81,36 @@ def test_what_the_cache_knows_is_as_if_it_were_read(tree: Path, tmp_path: Path) 
     Walk(scope(tree, "."), cache=read(str(kept))).write(str(again))
     assert [(d.op, os.path.relpath(d.path, tree), d.fields if d.op == "~" else []) for d in compare_files(str(kept), str(again))
             ] == [("~", ".", ["mt"]), ("~", "d/x", ["x"]), ("+", "more", [])]  # fmt: skip
+
+
+def test_files_that_nobody_opened_are_read_later(tree: Path, tmp_path: Path) -> None:
+    os.setxattr(tree / "d" / "x", "user.k", b"v")
+    with (tree / "holes").open("wb") as file:
+        file.truncate(1 << 20)
+    time.sleep(0.06)  # older than manifest.FRESH
+    whole, later = tmp_path / "whole", tmp_path / "later"
+    Walk(scope(tree, ".")).write(str(whole))
+    (tree / "d" / "x").write_text("owt")
+    time.sleep(0.06)
+    walk = Walk(scope(tree, "."), cache=read(str(whole)))
+    walk.write(str(later), contents=False)
+    assert walk.unread == 1, "all others are as they were"
+    assert [entry["p"] for entry in read(str(later)) if "s" in entry and "h" not in entry] == [str(tree / "d" / "x")]
+    walk = Walk(scope(tree, "."))
+    walk.write(str(later), contents=False)
+    assert walk.unread == 5
+    (tree / "d.conf").unlink()
+    (tree / "a").write_text("more than before")
+    (tree / "holes").unlink()
+    (tree / "holes").mkdir()
+    seen: list[Entry] = []
+    walk.complete(str(later), seen.append)
+    Walk(scope(tree, ".")).write(str(whole))
+    assert seen == list(read(str(later)))
+    assert list(compare(read(str(later)), read(str(whole)))) == [
+        difference for difference in compare(read(str(later)), read(str(whole))) if difference.fields == ["mt"]
+    ], "directories moved on, which the copy would show"
+    assert walk.entries == len(seen)
 
 
 @pytest.mark.parametrize(

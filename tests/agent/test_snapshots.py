@@ -9,7 +9,8 @@ import pytest
 
 from aisafe.agent import aspects, command
 from aisafe.agent.aspects import Aspect
-from aisafe.agent.manifest import Entry, compare
+from aisafe.agent.differences import compare
+from aisafe.agent.manifest import Entry
 from aisafe.agent.scope import Scope
 from aisafe.agent.snapshots import _covered, outside
 from aisafe.agent.store import Run, Store

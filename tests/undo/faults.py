@@ -20,7 +20,7 @@ SNAPSHOT_FILES = (
     "docker.json",
     "before.jsonl.new",
     "units.json",
-    "copy.list",
+    "copied.jsonl",
     "tree/usr",
     "tree.jsonl.new",
     "agent.pyz",

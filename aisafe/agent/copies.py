@@ -1,0 +1,220 @@
+"""The copies of a snapshot, and the proof that they are what is on the host.
+
+The host is walked once without opening a file of which nothing is known yet: that says what is to be copied and how much
+space it takes. While rsync copies, the contents are read for the manifest. Then the copy is read, too, and compared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Iterable
+
+from . import layers, proof, rsync
+from .bundles import Bundles
+from .differences import compare_files
+from .failure import AgentFailure
+from .layers import Layer
+from .manifest import NOT_OF_COPIES, Cursor, Entry, Walk, encode, read
+from .proof import processors
+from .scope import NARROW, Scope, within
+from .store import Run, Store, sync_filesystem
+
+Progress = Callable[[str], None]
+
+RESERVE = 64 << 20
+"""Bytes that must stay free beside the snapshot, for the restore's own files."""
+
+ROUNDS = 3
+"""How often paths are copied that change while they are."""
+
+LINKED = 20
+"""Directories at most that rsync looks into for a file that is there already (rsync(1), --link-dest)."""
+
+
+class Copies:
+    """Takes them. ``named``: paths that the user or the forecast named; ``timed``: told of each step and when it began,
+    returns the present; ``gaps`` afterwards: what is not covered."""
+
+    def __init__(
+        self, store: Store, run: Run, scope: Scope, *, named: Iterable[str] = (), progress: Progress,
+        timed: Callable[[str, float], float],
+    ) -> None:  # fmt: skip
+        self.store, self.run, self.scope = store, run, scope
+        self.named = frozenset(named)
+        self.progress, self.timed = progress, timed
+        self.gaps: list[str] = []
+        self.manifest, self.tree = run.file("before.jsonl"), run.file("tree")
+        self.copied, self.proof = run.file("copied.jsonl"), run.file("tree.jsonl")
+        self.previous = layers.below(store)
+        self._sparse: list[str] = []
+
+    def __call__(self) -> tuple[int, int]:
+        """Entries and bytes of the manifest. Raises AgentFailure, CommandFailed, OSError."""
+        known = _newest_manifest(self.previous)
+        clock = time.monotonic()
+        self.progress("reading the files of the host")
+        walk = Walk(self.scope, cache=read(known) if known else ())
+        os.mkdir(self.tree, 0o700)
+        layers.stand_on(self.run, self.previous)
+        with self._copying() as copying:  # rsync looks at each file while we do; it copies when all are known
+            layer = self._choose(walk, copying)
+            clock = self.timed("looking", clock)
+            self._check_space(layer)
+            self.progress("copying %d of %d entries, %.1f MiB" % (layer.entries, walk.entries, layer.need / (1 << 20)))
+            copying.begin()
+            self._complete(walk)
+            clock = self.timed("manifest", clock)
+            copying.finish()
+        self._copy(self._sparse)
+        self._dress()
+        clock = self.timed("copy", clock)
+        self.scope.shells.update(walk.mounts)
+        self.progress("comparing the copy with the host")
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            syncing = pool.submit(sync_filesystem, self.store.base)
+            proof.look(self.scope, self.tree, self.proof)
+            self._settle()
+            syncing.result()
+        self.timed("proof", clock)
+        for name in (self.proof, self.copied):
+            os.unlink(name)
+        for path in walk.mounts:
+            self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
+        return walk.entries, walk.bytes
+
+    def _links(self) -> list[str]:
+        return ["--link-dest=" + place for place in layers.trees(self.run)[1 : LINKED + 1]]
+
+    def _copying(self) -> contextlib.closing[rsync.Copy]:
+        # No temporary files, as nothing is there yet that one would have to keep whole; all is listed before it begins.
+        options = ["--recursive", "--no-inc-recursive", "--inplace", *self._links()]
+        return contextlib.closing(
+            rsync.Copy(self.store, source="/", target=self.tree, options=options, hands=min(2, processors()))
+        )
+
+    def _choose(self, walk: Walk, copying: rsync.Copy | None) -> Layer:
+        """Walk, list what is to be copied, make its directories, and tell the rest to the copy under way.
+
+        Files with holes are kept for later: rsync writes all others a kilobyte at a time when it looks for holes.
+        """
+        with open(self.copied, "w", encoding="utf-8") as listed:
+            os.fchmod(listed.fileno(), 0o600)
+            layer = Layer(listed, self.previous)
+            bundles = Bundles(copying.add if copying is not None else lambda path, entries: None, walk.incomplete)
+
+            def seen(entry: Entry) -> None:
+                paths, path = layer.chosen(entry), entry["p"]
+                for directory in paths if entry["t"] == "d" else paths[:-1]:
+                    self._make(directory)
+                if entry["t"] == "d":
+                    bundles.directory(path, wanted=bool(paths))
+                    return
+                bundles.file(path, wanted=bool(paths) and "sp" not in entry and "n" not in entry)
+                if paths and "sp" in entry:
+                    self._sparse.append(path)
+                elif paths and "n" in entry and copying is not None:
+                    copying.add(path, named_twice=True)
+
+            walk.write(self.manifest, seen, contents=copying is None)
+            bundles.end()
+        return layer
+
+    def _complete(self, walk: Walk) -> None:
+        """Read what was not opened yet, and say so in the list of copies, too."""
+        if not walk.unread:
+            return
+        listed, scratch = Cursor(read(self.copied)), self.copied + ".new"
+        with open(scratch, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)
+
+            def seen(entry: Entry) -> None:
+                if listed.find(entry["p"]) is not None:
+                    file.write(encode({k: v for k, v in entry.items() if k not in NOT_OF_COPIES}) + "\n")
+
+            walk.complete(self.manifest, seen)
+        os.rename(scratch, self.copied)
+
+    def _make(self, path: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.tree + path, 0o700)
+
+    def _copy(self, files: list[str], *more: str) -> None:
+        """Whose directories are there, and which may have holes."""
+        if files:
+            rsync.copy(self.store, files, source="/", target=self.tree, options=["--sparse", *more, *self._links()])
+
+    def _dress(self) -> None:
+        """When nothing is written into them any more, the directories get what their entries say."""
+        for entry in read(self.copied, having=('"t":"d"',)):
+            if entry["t"] == "d":
+                layers.dress(self.tree + entry["p"], entry)
+
+    def _settle(self) -> None:
+        """Copy again what changed while it was copied, until the copy equals the manifest.
+
+        What never holds still is left out where nobody named it; elsewhere it stops the run (``racing``).
+        """
+        for number in range(ROUNDS + 1):
+            racing = [
+                d.path for d in compare_files(self.copied, self.proof)
+                if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
+            ]  # fmt: skip
+            if not racing:
+                return
+            if number == ROUNDS:
+                break
+            if number == ROUNDS - 1:
+                restless = [path for path in racing if not self._named(path)]
+                self.scope.volatile.update(restless)
+                self.gaps += ["%s: it changed while it was copied, and is left as it is" % path for path in restless]
+            self._again(racing)
+        shown = ", ".join(racing[:5]) + (" and %d more" % (len(racing) - 5) if len(racing) > 5 else "")
+        raise AgentFailure("racing", "Files change while the snapshot is taken: %s." % shown,
+                           fix="Stop what writes there (another run, an editor, a service); run again.")  # fmt: skip
+
+    def _again(self, racing: list[str]) -> None:
+        for path in sorted(racing, key=len, reverse=True):
+            place = self.tree + path
+            with contextlib.suppress(OSError):
+                if os.path.isdir(place) and not os.path.islink(place):
+                    os.rmdir(place)
+                else:
+                    os.unlink(place)
+        self._choose(Walk(self.scope, cache=read(self.manifest)), None)
+        wanted = set(racing)
+        self._copy([e["p"] for e in read(self.copied) if e["t"] != "d" and e["p"] in wanted], "--ignore-times")
+        self._dress()
+        proof.look(self.scope, self.tree, self.proof)
+
+    def _named(self, path: str) -> bool:
+        return path in self.named or any(within(path, root) for root in NARROW)
+
+    def _check_space(self, layer: Layer) -> None:
+        """Before anything is copied."""
+        need, entries = RESERVE + layer.need, layer.entries + 1000
+        room = os.statvfs(self.store.base)
+        free = room.f_bavail * room.f_frsize
+        if free < need:
+            raise no_space("it needs %d MiB, and %d MiB are free" % (_mib(need), free >> 20), self.store.base)
+        if room.f_files and room.f_favail < entries:
+            raise no_space("it needs %d inodes, and %d are free" % (entries, room.f_favail), self.store.base)
+
+
+def no_space(why: str, base: str) -> AgentFailure:
+    return AgentFailure("no-space", "There is not enough space for the snapshot in %s: %s." % (base, why),
+                        fix="Free some space on that file system, or drop old snapshots: aisafe snapshots prune.")  # fmt: skip
+
+
+def _newest_manifest(run: Run | None) -> str:
+    if run is not None:
+        for name in ("after.jsonl", "verify.jsonl", "before.jsonl"):
+            if os.path.exists(run.file(name)):
+                return run.file(name)
+    return ""
+
+
+def _mib(size: int) -> int:
+    return -(-size >> 20)
