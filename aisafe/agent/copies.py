@@ -162,6 +162,7 @@ class Copies:
                 d.path for d in compare_files(self.copied, self.proof)
                 if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
             ]  # fmt: skip
+            racing += self._moved()
             if not racing:
                 return
             if number == ROUNDS:
@@ -184,10 +185,20 @@ class Copies:
                 else:
                     os.unlink(place)
         self._choose(Walk(self.scope, cache=read(self.manifest)), None)
-        wanted = set(racing)
-        self._copy([e["p"] for e in read(self.copied) if e["t"] != "d" and e["p"] in wanted], "--ignore-times")
+        files = (entry["p"] for entry in read(self.copied) if entry["t"] != "d")
+        self._copy([path for path in files if not os.path.lexists(self.tree + path)], "--ignore-times")
         self._dress()
         proof.look(self.scope, self.tree, self.proof)
+
+    def _moved(self) -> list[str]:
+        """Directories in which something came or went since they were looked at."""
+        moved = []
+        for entry in read(self.manifest, having=('"t":"d"',)):
+            with contextlib.suppress(FileNotFoundError):
+                if entry["t"] != "d" or "mt" not in entry or os.lstat(entry["p"]).st_mtime_ns == entry["mt"]:
+                    continue
+            moved.append(entry["p"])
+        return moved
 
     def _named(self, path: str) -> bool:
         return path in self.named or any(within(path, root) for root in NARROW)

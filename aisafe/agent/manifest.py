@@ -57,7 +57,7 @@ class Walk:
     ``root``: where the tree is that is walked: '' for the live host, else a copy, of which nothing is told that it need
     not have of its original (NOT_OF_COPIES). ``cache``: an earlier manifest of the live host. ``mounts`` afterwards:
     directories that other file systems are mounted on, and that were left out for it; ``incomplete``: directories that
-    hold what was left out; ``unread``: how many files `write` did not open.
+    hold what was left out; ``unread``: how many files `write` did not read.
     """
 
     def __init__(self, scope: Scope, *, root: str = "", cache: Iterable[Entry] = ()) -> None:
@@ -77,8 +77,8 @@ class Walk:
     def write(self, path: str, seen: Seen = lambda entry: None, *, contents: bool = True) -> None:
         """Walk, and write the manifest, which may be the one of the cache; ``seen`` is called with each entry.
 
-        Without ``contents`` no file is opened: what the cache cannot tell of one is left out, ``h`` for one, and ``sp``
-        is a guess, until `complete`.
+        Without ``contents`` no file is read: what the cache cannot tell of one is left out, all of OF_CONTENT but ``sp``,
+        until `complete`.
         """
         self._contents = contents
         with _anew(path) as file:
@@ -194,15 +194,19 @@ class Walk:
             return entry
         if info.st_ctime_ns < self._fresh and not self.root:
             entry["c"] = info.st_ctime_ns
-        sparse = not self.root and info.st_blocks * 512 < info.st_size
         if not self._contents:
             self.unread += 1
-            return {**entry, "sp": 1} if sparse else entry
+        few = not self.root and info.st_blocks * 512 < info.st_size
+        if not self._contents and not few:
+            return entry
         handle = _opened(place)
         try:
-            entry["h"] = _sum(handle, info.st_size)
-            if sparse and _holes(handle, info.st_size):
+            if self._contents:
+                entry["h"] = _sum(handle, info.st_size)
+            if few and _holes(handle, info.st_size):
                 entry["sp"] = 1
+            if not self._contents:
+                return entry
             bits = 0 if self.root else flags.of(handle)
         finally:
             os.close(handle)

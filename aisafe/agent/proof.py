@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -31,7 +32,10 @@ def look(scope: Scope, tree: str, path: str) -> None:
     finally:
         _, status = os.waitpid(other, 0)
     if status != 0:
-        raise OSError("the process that read half of %s ended with status %d" % (tree, status))
+        why = (
+            os.strerror(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else "killed by signal %d" % os.WTERMSIG(status)
+        )
+        raise OSError(os.WEXITSTATUS(status), "half of %s could not be read: %s" % (tree, why))
     with open(rest, "rb") as tail, open(path, "ab") as whole:
         shutil.copyfileobj(tail, whole)
     os.unlink(rest)
@@ -54,16 +58,18 @@ def _cut(path: str, rest: str) -> None:
 
 
 def _in_a_process_of_its_own(walk: Walk, path: str) -> int:
-    """Complete a manifest there, and return the process's id; its status is 0 when that was done."""
+    """Complete a manifest there, and return the process's id; its exit code is 0 when that was done, else errno's."""
     parent = os.getpid()
     child = os.fork()
     if child != 0:
         return child
-    status = 1
+    status = errno.EIO
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody reads a snapshot that nobody takes
         if os.getppid() == parent:
             walk.complete(path)
             status = 0
+    except OSError as error:
+        status = error.errno or errno.EIO
     finally:
         os._exit(status)

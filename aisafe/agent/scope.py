@@ -76,7 +76,7 @@ class Scope:
     def closeness(self, path: str, parent: str) -> str:
         """How ``path`` is watched, given its directory's closeness; '' when it is not covered."""
         if path in self.volatile:
-            return "loose"
+            return "way" if parent == "way" and path not in self.roots else "loose"
         if path in self.shells and path not in self.roots:
             if path in self.ways:
                 return "way"
@@ -102,7 +102,7 @@ class Scope:
 
     def timed(self, path: str) -> bool:
         """Whether an ancestor's modification time is worth keeping: not where strangers create files all the time."""
-        return not any(within(path, place) for place in UNTIMED)
+        return path not in self.volatile and not any(within(path, place) for place in UNTIMED)
 
     def record(self) -> dict[str, Any]:
         return {"named": sorted(self.named), "wide": self.wide, "live": sorted(self.live),

@@ -48,7 +48,7 @@ def test_a_half_that_cannot_be_read_is_no_proof(
         complete(walk, path)
 
     monkeypatch.setattr(Walk, "complete", only_here)
-    with pytest.raises(OSError, match="ended with status"):
+    with pytest.raises(OSError, match="could not be read: Input/output error"):
         proof.look(Scope(), str(copies), str(tmp_path / "both"))
 
 

@@ -60,6 +60,16 @@ def test_live_data_is_left_out_unless_the_run_names_it() -> None:
     assert closeness(Scope(wide=True, live=live, named=["/var/lib/mysql"]), "/var/lib/mysql/ibdata1") == "exact"
 
 
+def test_an_ancestor_in_which_something_is_made_all_the_time_stays_an_ancestor() -> None:
+    scope = Scope(named=["/opt/a/x"])
+    assert (closeness(scope, "/opt/a"), scope.timed("/opt/a")) == ("way", True)
+    scope.volatile.update(("/opt/a", "/opt/a/x/busy"))
+    assert (closeness(scope, "/opt/a"), scope.timed("/opt/a")) == ("way", False)
+    assert closeness(scope, "/opt/a/y") == ""
+    assert closeness(scope, "/opt/a/x/f") == "exact"
+    assert closeness(scope, "/opt/a/x/busy/f") == "loose"
+
+
 def test_a_record_gives_the_same_scope() -> None:
     scope = Scope(named=["/opt/x"], wide=True, live=["/var/lib/db"])
     scope.volatile.add("/var/lib/x/busy")
