@@ -128,7 +128,7 @@ bench: $(STAMP)
 	@$(BIN)/python -m compileall -q aisafe  # as pip does with what it installs; the simulation writes no bytecode
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench_scale
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench_snapshot
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench_snapshot --million
 
 commands: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" AISAFE_ALL_COMMANDS=1 $(BIN)/pytest -q -n 2 tests/hosts/test_same_command.py

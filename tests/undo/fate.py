@@ -1,4 +1,4 @@
-"""What befalls a host from outside: reboot, power cut, and a network that is cut both ways."""
+"""What befalls a host from outside: reboot, power cut, a network that is cut both ways, and a clock that is set."""
 
 from __future__ import annotations
 
@@ -13,6 +13,57 @@ from tests.testbed.engine import docker
 
 CUT = 45.0
 """Seconds that a network stays cut: longer than the deadlines of the cases."""
+
+
+OTHER_CLOCK = r"""
+apt-get install -y -q gcc libc6-dev >/dev/null
+cat >/root/clock.c <<END
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static long ahead(void) {
+    char text[32] = {0};
+    int file = open("/run/clock", O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, text, sizeof text - 1) < 0) abort();
+    close(file);
+    return atol(text);
+}
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    long failed = syscall(SYS_clock_gettime, clock, now);
+    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += ahead();
+    return failed;
+}
+int gettimeofday(struct timeval *now, void *zone) {
+    struct timespec fine;
+    clock_gettime(CLOCK_REALTIME, &fine);
+    now->tv_sec = fine.tv_sec;
+    now->tv_usec = fine.tv_nsec / 1000;
+    return 0;
+}
+time_t time(time_t *now) {
+    struct timespec fine;
+    clock_gettime(CLOCK_REALTIME, &fine);
+    return now ? *now = fine.tv_sec : fine.tv_sec;
+}
+END
+gcc -shared -fPIC -o /usr/local/lib/clock.so /root/clock.c
+mkdir -p /etc/systemd/system/aisafe-.service.d
+printf '[Service]\nEnvironment=LD_PRELOAD=/usr/local/lib/clock.so\n' >/etc/systemd/system/aisafe-.service.d/clock.conf
+echo LD_PRELOAD=/usr/local/lib/clock.so >>/etc/environment; echo 0 >/run/clock; systemctl daemon-reload
+"""
+"""A script for bash: all that a login or a unit of ours starts asks `set_clock` what time it is, since hosts in containers
+have no clock of their own. What goes on counting while a clock is set (CLOCK_MONOTONIC, CLOCK_BOOTTIME) is as it was."""
+
+
+def set_clock(host: Host, hours: int) -> None:
+    """To the true time and some hours, in processes that run as well. Raises AssertionError: a login does not see it."""
+    host.run(f"echo {hours * 3600} >/run/clock.new; mv /run/clock.new /run/clock")
+    seen = int(host.ssh("date +%s").stdout) - time.time()
+    assert abs(seen - hours * 3600) < 60, f"the clock is {seen:.0f} s ahead, not {hours} h"
 
 
 def befall(what: str, host: Host) -> None:

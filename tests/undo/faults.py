@@ -1,4 +1,4 @@
-"""Whatever dies, and whenever: a controller, a restore, a host, its network, its disk. Each fault, then a look from outside."""
+"""Whatever dies, and whenever: controller, restore, host, network, disk, clock. Each fault, then a look from outside."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.undo.bench import PREPARE, SERVES, Bench
-from tests.undo.fate import befall, booted, cut
+from tests.undo.bench import DEADLINE, PREPARE, SERVES, Bench
+from tests.undo.fate import OTHER_CLOCK, befall, booted, cut, set_clock
 from tests.undo.runner import ARMED, Controller, true, until, workplace
 
 STEPS = (
@@ -50,7 +50,7 @@ class Fault:
 
 def faults(kinds: tuple[str, ...], *, kills: int, pairs: int) -> list[Fault]:
     """All of these kinds (their names begin so), or of every kind."""
-    every = [*_kills(kills), *_restores(), *_boots(), *_cuts(), *_full(), *_pairs(pairs)]
+    every = [*_kills(kills), *_restores(), *_boots(), *_cuts(), *_full(), *_clocks(), *_pairs(pairs)]
     return [fault for fault in every if not kinds or fault.name.startswith(kinds)]
 
 
@@ -185,6 +185,47 @@ def _full_at(bench: Bench, moment: str, seconds: int) -> Ended:
     bench.host.run(f"{EMPTY}; rm /run/filled")
     if code == 1:
         assert "was not changed" in controller.stderr, controller.stderr[-1500:]
+    return code, controller.rolling
+
+
+def _clocks() -> Iterator[Fault]:
+    for hours, name in ((-1, "back"), (1, "forth")):
+        for killed in (False, True):
+            yield Fault(
+                name=f"clock-{name}-{'controller-killed' if killed else 'healthy'}", codes=(None if killed else 21,),
+                prepare=PREPARE + OTHER_CLOCK, do=lambda bench, hours=hours, killed=killed: _clock(bench, hours, killed),
+            )  # fmt: skip
+        yield Fault(name=f"clock-{name}-restore", codes=(21,), prepare=PREPARE + OTHER_CLOCK,
+                    do=lambda bench, hours=hours: _clock_in_restore(bench, hours))  # fmt: skip
+
+
+def _clock(bench: Bench, hours: int, killed: bool) -> Ended:
+    """An armed host's clock is set, and set again: a healthy run goes its way, the deadline of a dead controller holds."""
+    controller = bench.start()
+    _reached(bench, controller, ARMED)
+    set_clock(bench.host, hours)
+    if not killed:
+        _reached(bench, controller, MOMENTS["at-the-end"])
+        set_clock(bench.host, -hours)
+        code = controller.wait()
+        set_clock(bench.host, 0)
+        return code, controller.rolling
+    since = time.monotonic()
+    controller.kill()
+    controller.wait()
+    bench.settled()
+    took = time.monotonic() - since
+    set_clock(bench.host, 0)
+    assert DEADLINE - 8 < took < DEADLINE + 60, f"the host was back {took:.0f} s after its controller was killed"
+    return None, since
+
+
+def _clock_in_restore(bench: Bench, hours: int) -> Ended:
+    controller = bench.start()
+    _reached(bench, controller, MOMENTS["restore"])
+    set_clock(bench.host, hours)
+    code = controller.wait()
+    set_clock(bench.host, 0)
     return code, controller.rolling
 
 
