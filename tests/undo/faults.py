@@ -20,8 +20,9 @@ SNAPSHOT_FILES = (
     "docker.json",
     "before.jsonl.new",
     "units.json",
-    "copied.jsonl",
-    "tree/usr",
+    "copied.jsonl.new",
+    "tree/etc/passwd",
+    "tree/usr/bin/dpkg",
     "tree.jsonl.new",
     "agent.pyz",
 )
@@ -176,13 +177,14 @@ def _full() -> Iterator[Fault]:
 def _full_at(bench: Bench, moment: str, seconds: int) -> Ended:
     """The disk of the store is full from this moment on: for some seconds, or until the run is over."""
     gone = f"sleep {seconds}; {EMPTY}" if seconds else "true"
-    filling = bench.in_background(f"{moment}; {FILL}; touch /run/filled; {gone}")
+    filling = bench.in_background(f"{moment}; touch /run/filling; {FILL}; {gone}")
     controller = bench.start()
     code = controller.wait()
-    if filling.poll() is None and not true(bench.host, "test -e /run/filled"):
+    if not true(bench.host, "rm /run/filling"):
         filling.kill()
+        raise AssertionError(f"the moment never came: {moment}")
     filling.wait(120)
-    bench.host.run(f"{EMPTY}; rm /run/filled")
+    bench.host.run(EMPTY)
     if code == 1:
         assert "was not changed" in controller.stderr, controller.stderr[-1500:]
     return code, controller.rolling
