@@ -83,6 +83,7 @@ class Copies:
             os.unlink(name)
         for path in walk.mounts:
             self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
+        self.gaps += ["%s: it could not be looked at (%s)" % (path, why) for path, why in sorted(walk.unseen.items())]
         return walk.entries, walk.bytes
 
     def _links(self) -> list[str]:
@@ -194,7 +195,7 @@ class Copies:
         """Directories in which something came or went since they were looked at."""
         moved = []
         for entry in read(self.manifest, having=('"t":"d"',)):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 if entry["t"] != "d" or "mt" not in entry or os.lstat(entry["p"]).st_mtime_ns == entry["mt"]:
                     continue
             moved.append(entry["p"])

@@ -10,7 +10,6 @@ ctime), and n, how many names a file has that has several.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -18,6 +17,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, Iterator, TextIO
 
 from . import flags
+from .contents import attributes, holes, opened, summed
 from .scope import Scope
 
 Entry = Dict[str, Any]
@@ -31,8 +31,6 @@ NOT_COMPARED = ("i", "c", "n")
 NOT_OF_COPIES = (*NOT_COMPARED, "fl", "sp")
 """Flags are put on at a restore, and holes made again."""
 OF_CONTENT = ("h", "sp", "x", "fl")
-CHUNK, SMALL = 1 << 20, 1 << 12
-"""Bytes read at once, and where the end is near."""
 FRESH = 50_000_000
 """Nanoseconds: a file changed so shortly before the walk may change again within one tick of its ctime."""
 
@@ -57,13 +55,15 @@ class Walk:
     ``root``: where the tree is that is walked: '' for the live host, else a copy, of which nothing is told that it need
     not have of its original (NOT_OF_COPIES). ``cache``: an earlier manifest of the live host. ``mounts`` afterwards:
     directories that other file systems are mounted on, and that were left out for it; ``incomplete``: directories that
-    hold what was left out; ``unread``: how many files `write` did not read.
+    hold what was left out; ``unseen``: why what is there could not be looked at, path by path; ``unread``: how many files
+    `write` did not read.
     """
 
     def __init__(self, scope: Scope, *, root: str = "", cache: Iterable[Entry] = ()) -> None:
         self.scope, self.root = scope, root
         self.mounts: list[str] = []
         self.incomplete: set[str] = set()
+        self.unseen: dict[str, str] = {}
         self.entries = self.bytes = self.unread = 0
         self._contents = True
         self._cache = Cursor(cache)
@@ -108,7 +108,8 @@ class Walk:
     def _now(self, entry: Entry) -> Entry | None:
         try:
             info = os.lstat(self.root + entry["p"])
-        except OSError:
+        except OSError as error:
+            self._missed(entry["p"], error)
             return None
         return self._entry(entry["p"], info, entry.get("k", "exact"))
 
@@ -123,7 +124,8 @@ class Walk:
         for child in self._children(path):
             try:
                 found = os.lstat(self.root + child)
-            except OSError:
+            except OSError as error:
+                self._missed(child, error)
                 self.incomplete.add(path)
                 continue
             near = self.scope.closeness(child, closeness)
@@ -144,9 +146,16 @@ class Walk:
         base = path.rstrip("/")
         try:
             names = sorted(os.listdir(self.root + path))
-        except OSError:  # it went while we walked: the comparison with the copy shows it
+        except OSError as error:
+            self._missed(path, error)
+            self.incomplete.add(path)
             return []
         return [base + "/" + name for name in names]
+
+    def _missed(self, path: str, error: OSError) -> None:
+        """What went while we walked is shown by the comparison with the copy; all else stays unknown."""
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            self.unseen[path] = os.strerror(error.errno or 0)
 
     def _entry(self, path: str, info: os.stat_result, closeness: str) -> Entry | None:
         try:
@@ -199,11 +208,11 @@ class Walk:
         few = not self.root and info.st_blocks * 512 < info.st_size
         if not self._contents and not few:
             return entry
-        handle = _opened(place)
+        handle = opened(place)
         try:
             if self._contents:
-                entry["h"] = _sum(handle, info.st_size)
-            if few and _holes(handle, info.st_size):
+                entry["h"] = summed(handle, info.st_size)
+            if few and holes(handle, info.st_size):
                 entry["sp"] = 1
             if not self._contents:
                 return entry
@@ -222,60 +231,14 @@ def _anew(path: str) -> Iterator[TextIO]:
     os.rename(path + ".new", path)
 
 
-def _opened(place: str) -> int:
-    """A handle for reading that leaves the access time alone (open(2), O_NOATIME). Raises OSError."""
-    return os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_NOATIME", 0))
-
-
-def digest(place: str) -> str:
-    """sha256 of a file's content. Raises OSError."""
-    handle = _opened(place)
-    try:
-        return _sum(handle, os.fstat(handle).st_size)
-    finally:
-        os.close(handle)
-
-
-def _sum(handle: int, size: int) -> str:
-    """sha256 of a file of about this many bytes, at which the end need not be looked for. A large buffer costs more than
-    reading a small file does."""
-    summed, asked, had = hashlib.sha256(), min(CHUNK, size + 1), 0
-    while True:
-        chunk = os.read(handle, asked)
-        if not chunk:
-            return summed.hexdigest()
-        summed.update(chunk)
-        had += len(chunk)
-        if had == size:
-            return summed.hexdigest()
-        asked = CHUNK if len(chunk) == CHUNK else SMALL
-
-
-def _holes(handle: int, size: int) -> bool:
-    """Whether a file has holes; one that only takes few blocks may be compressed (lseek(2), SEEK_HOLE)."""
-    try:
-        return os.lseek(handle, 0, os.SEEK_HOLE) < size
-    except OSError:
-        return False
-
-
 def _dressed(place: str, entry: Entry, bits: int) -> Entry:
     """With what only some have: inode flags, which a copy cannot have, and extended attributes."""
-    attributes = _attributes(place)
-    if attributes:
-        entry["x"] = attributes
+    found = attributes(place)
+    if found:
+        entry["x"] = found
     if bits:
         entry["fl"] = bits
     return entry
-
-
-def _attributes(place: str) -> dict[str, str]:
-    """Extended attributes, ACLs among them (acl(5)); none where the file system has none."""
-    found = {}
-    with contextlib.suppress(OSError):
-        for name in sorted(os.listxattr(place, follow_symlinks=False)):
-            found[name] = os.getxattr(place, name, follow_symlinks=False).hex()
-    return found
 
 
 class Cursor:

@@ -7,10 +7,11 @@ from datetime import datetime, timezone
 from typing import Any, Dict, Iterable, List, Set
 
 from . import command, layers, merge, rsync
+from .contents import digest
 from .copies import RESERVE, Progress
 from .differences import Difference, compare, real_changes
 from .failure import AgentFailure
-from .manifest import Entry, Walk, digest, read
+from .manifest import Entry, Walk, read
 from .restore import link_groups, restore
 from .scope import Scope, ancestors, within
 from .store import ENDED, Run, Store, now

@@ -83,6 +83,29 @@ def test_what_the_cache_knows_is_as_if_it_were_read(tree: Path, tmp_path: Path) 
             ] == [("~", ".", ["mt"]), ("~", "d/x", ["x"]), ("+", "more", [])]  # fmt: skip
 
 
+def test_what_cannot_be_looked_at_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lstat, listdir = os.lstat, os.listdir
+
+    def broken(path: str) -> os.stat_result:
+        if str(path) == str(tree / "a"):
+            raise OSError(5, "Input/output error")
+        if str(path) == str(tree / "d.conf"):
+            raise FileNotFoundError(2, "No such file or directory")
+        return lstat(path)
+
+    def closed(path: str) -> list[str]:
+        if str(path) == str(tree / "d"):
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "lstat", broken)
+    monkeypatch.setattr(os, "listdir", closed)
+    walk = Walk(scope(tree, "."))
+    assert [os.path.relpath(entry["p"], tree) for entry in walk][-5:] == [".", "b", "d", "l", "p"]
+    assert walk.unseen == {str(tree / "a"): "Input/output error", str(tree / "d"): "Permission denied"}
+    assert walk.incomplete >= {str(tree), str(tree / "d")}
+
+
 def test_files_that_nobody_opened_are_read_later(tree: Path, tmp_path: Path) -> None:
     os.setxattr(tree / "d" / "x", "user.k", b"v")
     with (tree / "holes").open("wb") as file:

@@ -1,0 +1,56 @@
+"""What a file holds: its bytes' digest, its holes, its extended attributes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+CHUNK, SMALL = 1 << 20, 1 << 12
+"""Bytes read at once, and where the end is near."""
+
+
+def opened(place: str) -> int:
+    """A handle for reading that leaves the access time alone (open(2), O_NOATIME). Raises OSError."""
+    return os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_NOATIME", 0))
+
+
+def digest(place: str) -> str:
+    """sha256 of a file's content. Raises OSError."""
+    handle = opened(place)
+    try:
+        return summed(handle, os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
+
+
+def summed(handle: int, size: int) -> str:
+    """sha256 of a file of about this many bytes, at which the end need not be looked for. A large buffer costs more than
+    reading a small file does."""
+    hashed, asked, had = hashlib.sha256(), min(CHUNK, size + 1), 0
+    while True:
+        chunk = os.read(handle, asked)
+        if not chunk:
+            return hashed.hexdigest()
+        hashed.update(chunk)
+        had += len(chunk)
+        if had == size:
+            return hashed.hexdigest()
+        asked = CHUNK if len(chunk) == CHUNK else SMALL
+
+
+def holes(handle: int, size: int) -> bool:
+    """Whether a file has holes; one that only takes few blocks may be compressed (lseek(2), SEEK_HOLE)."""
+    try:
+        return os.lseek(handle, 0, os.SEEK_HOLE) < size
+    except OSError:
+        return False
+
+
+def attributes(place: str) -> dict[str, str]:
+    """Extended attributes, ACLs among them (acl(5)); none where the file system has none."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listxattr(place, follow_symlinks=False)):
+            found[name] = os.getxattr(place, name, follow_symlinks=False).hex()
+    return found
