@@ -1,6 +1,6 @@
 """``python -m tests.bench_snapshot``: what a snapshot and its restore cost, against plain rsync and ``cp -a`` of the same trees.
 
-On one test host, caches warm, alternately; ratios of medians. Trees, copies and snapshots lie on a file system of their
+On one test host, caches warm, in pairs. Trees, copies and snapshots lie on a file system of their
 own, ext4 with a journal as hosts have it: without one, whoever makes files is slowed down by those that were deleted in the
 last minutes. ``--files`` says how many files lie in the tree, ``--million`` also arms over 1,000,000 small files and tells
 the agent's memory.
@@ -154,19 +154,20 @@ def main() -> int:
         bench.arm()  # installs what stays
         first, plain, copy, again, relinked, back, alone = ([] for _ in range(7))  # type: ignore[var-annotated]
         for number in range(options.runs):
-            place = f"/srv/{number}"
             bench.forget()
-            host.run(["mkdir", "-p", f"{place}/cp"])
             first.append(bench.arm())
-            plain.append(bench.rsync(f"{place}/copy"))
-            copy.append(bench.timed("cp", "-a", "--parents", *bench.trees, f"{place}/cp"))
-            again.append(bench.arm())
-            relinked.append(bench.rsync(f"{place}/again", f"--link-dest={place}/copy"))
-            back.append(bench.restored())
-            alone.append(bench.copied_back(f"{place}/copy"))
+            plain.append(bench.rsync(f"/srv/{number}/copy"))
+            host.run(["mkdir", "-p", f"/srv/{number}/cp"])
+            copy.append(bench.timed("cp", "-a", "--parents", *bench.trees, f"/srv/{number}/cp"))
         told("first snapshot / rsync", first, plain)
         told("first snapshot / cp -a", first, copy)
+        for number in range(options.runs):
+            again.append(bench.arm())
+            relinked.append(bench.rsync(f"/srv/{number}/again", f"--link-dest=/srv/{number}/copy"))
         told("unchanged repeat / rsync --link-dest", again, relinked)
+        for number in range(options.runs):
+            back.append(bench.restored())
+            alone.append(bench.copied_back(f"/srv/{number}/copy"))
         told("restore of 100 files / rsync back", back, alone)
         print(f"{'memory of the agent':<44} {bench.memory / 1024:7.0f} MiB at {options.files} files")
         if options.million:
@@ -177,8 +178,11 @@ def main() -> int:
 
 
 def told(what: str, ours: list[float], theirs: list[float]) -> None:
+    """Medians, and the median of the pairs' ratios: a disk that slows down when much was written does so for both."""
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     a, b = statistics.median(ours), statistics.median(theirs)
-    print(f"{what:<44} {a:7.2f} s / {b:7.2f} s = {a / b:5.2f}", flush=True)
+    spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+    print(f"{what:<44} {a:7.2f} s / {b:7.2f} s = {statistics.median(ratios):5.2f} {spread}", flush=True)
 
 
 def million(host: Host, bench: Bench) -> None:
