@@ -38,6 +38,9 @@ FRESH = 50_000_000
 encode = json.JSONEncoder(separators=(",", ":")).encode
 """An entry as one line; `json.dumps` would make an encoder for each."""
 
+decode = json.JSONDecoder().raw_decode
+"""A line as an entry, and where that ends."""
+
 
 def key(path: str) -> str:
     """Sorts paths as the walk meets them: a directory, then all that is in it, then its next sibling."""
@@ -93,17 +96,45 @@ class Walk:
         self._contents, self.unread = True, 0
         with open(path, encoding="utf-8") as written, _anew(path) as file:
             for line in written:
-                entry: Entry = json.loads(line)
+                entry: Entry = decode(line)[0]
                 if "s" not in entry or "h" in entry:
                     file.write(line)
                     seen(entry)
                     continue
-                now = self._now(entry)
+                now = self._read(entry) or self._now(entry)
                 if now is None:
                     self.entries -= 1
                     continue
                 file.write(encode(now) + "\n")
                 seen(now)
+
+    def _read(self, entry: Entry) -> Entry | None:
+        """The entry with its content; None when the file is not what it was when it was looked at."""
+        place = self.root + entry["p"]
+        try:
+            handle = opened(place)
+        except OSError:
+            return None
+        try:
+            info = os.fstat(handle)
+            had = {"m": stat.S_IMODE(info.st_mode), "u": info.st_uid, "g": info.st_gid, "s": info.st_size,
+                   "mt": info.st_mtime_ns}  # fmt: skip
+            if not self.root:
+                had["i"] = info.st_ino
+                if info.st_nlink != entry.get("n", 1) or info.st_ctime_ns != entry.get("c", info.st_ctime_ns):
+                    return None
+            if not stat.S_ISREG(info.st_mode) or any(entry[name] != value for name, value in had.items()):
+                return None
+            entry.pop("sp", None)
+            return self._with_content(entry, place, handle, info)
+        finally:
+            os.close(handle)
+
+    def _with_content(self, entry: Entry, place: str, handle: int, info: os.stat_result) -> Entry:
+        entry["h"] = summed(handle, info.st_size)
+        if not self.root and info.st_blocks * 512 < info.st_size and holes(handle, info.st_size):
+            entry["sp"] = 1
+        return _dressed(place, entry, 0 if self.root else flags.of(handle))
 
     def _now(self, entry: Entry) -> Entry | None:
         try:
@@ -205,21 +236,17 @@ class Walk:
             entry["c"] = info.st_ctime_ns
         if not self._contents:
             self.unread += 1
-        few = not self.root and info.st_blocks * 512 < info.st_size
-        if not self._contents and not few:
-            return entry
+            if self.root or info.st_blocks * 512 >= info.st_size:
+                return entry
         handle = opened(place)
         try:
             if self._contents:
-                entry["h"] = summed(handle, info.st_size)
-            if few and holes(handle, info.st_size):
+                return self._with_content(entry, place, handle, info)
+            if holes(handle, info.st_size):
                 entry["sp"] = 1
-            if not self._contents:
-                return entry
-            bits = 0 if self.root else flags.of(handle)
+            return entry
         finally:
             os.close(handle)
-        return _dressed(place, entry, bits)
 
 
 @contextlib.contextmanager
@@ -260,4 +287,4 @@ def read(path: str, *, having: tuple[str, ...] = ()) -> Iterator[Entry]:
     with open(path, encoding="utf-8") as file:
         for line in file:
             if not having or any(text in line for text in having):
-                yield json.loads(line)
+                yield decode(line)[0]

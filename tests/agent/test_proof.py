@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aisafe.agent import proof
-from aisafe.agent.manifest import Entry, Walk
+from aisafe.agent.manifest import Walk
 from aisafe.agent.scope import Scope
 
 
@@ -55,14 +55,14 @@ def test_a_half_that_cannot_be_read_is_no_proof(
 def test_a_process_that_fails_waits_for_the_other(
     copies: Path, tmp_path: Path, two: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, entry = os.getpid(), Walk._entry
+    mine, complete = os.getpid(), Walk.complete
 
-    def full(walk: Walk, path: str, info: os.stat_result, closeness: str) -> Entry | None:
-        if os.getpid() == mine and walk._contents:
+    def full(walk: Walk, path: str, seen: object = lambda entry: None) -> None:
+        if os.getpid() == mine:
             raise OSError(28, "No space left on device")
-        return entry(walk, path, info, closeness)
+        complete(walk, path)
 
-    monkeypatch.setattr(Walk, "_entry", full)
+    monkeypatch.setattr(Walk, "complete", full)
     with pytest.raises(OSError, match="No space left"):
         proof.look(Scope(), str(copies), str(tmp_path / "both"))
     with pytest.raises(ChildProcessError):
