@@ -113,6 +113,9 @@ class Bench:
     def timed(self, *words: str) -> float:
         """Seconds of a command on the host. What was written before is on the disk by then."""
         self.host.run("sync", timeout=600)
+        return self.clocked(*words)
+
+    def clocked(self, *words: str) -> float:
         return float(self.host.run(["python3", "-c", CLOCK, *words], timeout=3600).stdout.splitlines()[-1])
 
     def rsync(self, target: str, *more: str) -> float:
@@ -152,12 +155,14 @@ def main() -> int:
         (host,) = up(["cost"])
         bench = Bench(host, options.files)
         bench.arm()  # installs what stays
-        first, plain, copy, again, relinked, back, alone = ([] for _ in range(7))  # type: ignore[var-annotated]
+        first, plain, kept, copy, again, relinked, back, alone = ([] for _ in range(8))  # type: ignore[var-annotated]
         for number in range(options.runs):
             bench.forget()
             first.append(bench.arm())
             plain.append(bench.rsync(f"/srv/{number}/copy"))
+            kept.append(plain[-1] + bench.clocked("sync", "-f", "/srv"))
         told("first snapshot / rsync", first, plain)
+        told("first snapshot / rsync, on the disk as it is", first, kept)
         for number in range(options.runs):
             again.append(bench.arm())
             relinked.append(bench.rsync(f"/srv/{number}/again", f"--link-dest=/srv/{number}/copy"))

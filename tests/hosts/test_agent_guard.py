@@ -309,35 +309,37 @@ def test_an_unchanged_host_is_not_copied_again_and_what_lies_in_the_root_never(
 
 
 def test_what_changes_while_it_is_copied(guarded: Guarded) -> None:
+    """The files are so large that what changes them is never asleep for as long as they are read."""
     host = guarded.host
 
-    def busy(line: str) -> None:
-        host.run("mkdir -p /etc/busy /opt/busy; echo 0 >/opt/busy/f")
+    def busy(place: str, line: str) -> None:
+        host.run(f"mkdir -p {place}; head -c 300000000 /dev/zero >{place}/f")
         host.run("cat >/run/busy", input=f"import os, time\nn = 0\nwhile True:\n    n += 1\n    {line}\n")
         host.run("systemd-run --quiet --unit=busy python3 /run/busy; sleep 0.3; systemctl is-active busy")
 
     def quiet() -> None:
         host.run("systemctl stop busy")
 
-    busy("open('/etc/busy/f', 'w').write(str(n))")
+    busy("/etc/busy", "os.utime('/etc/busy/f')")
     refused = guarded.arm("r1")
     quiet()
     assert (refused["code"], refused["message"]) == ("racing", "Files change while the snapshot is taken: /etc/busy/f.")
-    busy("os.mkdir('/etc/busy/x'); os.rmdir('/etc/busy/x')")
+    busy("/etc/busy", "os.mkdir('/etc/busy/x'); os.rmdir('/etc/busy/x')")
     refused = guarded.arm("r2")
     quiet()
     assert refused["code"] == "racing", refused
     assert "/etc/busy" in refused["message"]
     assert guarded.ask("status")["pending"] is None
     assert "r2" not in host.run("ls /var/lib/aisafe/runs").stdout
-    busy("open('/opt/busy/f', 'w').write(str(n))")
+    host.run("rm -r /etc/busy")
+    busy("/opt/busy", "os.utime('/opt/busy/f')")
+    inode = host.run("stat -c %i /opt/busy/f").stdout
     gaps = guarded.armed("r3", wide=True)["not_covered"]
     assert "/opt/busy/f: it changed while it was copied, and is left as it is" in gaps
     guarded.undone("r3")
     quiet()
-    assert host.read("/opt/busy/f") != "0\n"
-    host.run("rm -r /opt/busy")
-    busy("n > 20 or open(f'/opt/busy/{n}', 'w').write('x'); time.sleep(0.05)")
+    assert host.run("stat -c %i /opt/busy/f").stdout == inode
+    busy("/opt/busy", "n > 20 or open(f'/opt/busy/{n}', 'w').write('x'); time.sleep(0.05)")
     guarded.armed("r4", wide=True)
     made = host.run("ls /opt/busy").stdout.split()
     assert len(made) == 21, "that was over before the snapshot was"
