@@ -15,6 +15,7 @@ import pytest
 from aisafe.transport import payload
 from tests.testbed import Host
 from tests.testbed.listing import differences, observe
+from tests.undo.fate import booted
 
 AGENT = "/var/lib/aisafe/bin/agent-test.pyz"
 SHELL = "/var/lib/aisafe/bin/sh"
@@ -237,7 +238,8 @@ def test_a_restore_that_is_cut_goes_on(
     else:
         guarded.host.run(step)
         guarded.host.kill()
-        guarded.host.start()
+        guarded.host.start(wait=False)
+        booted(guarded.host)  # a unit whose files were not back yet may have failed meanwhile
     story = guarded.ended()
     assert (story["state"], story["residue"], story["attempts"] > 1) == ("rolled-back", [], True)
     assert differing() == []
