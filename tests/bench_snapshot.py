@@ -116,6 +116,7 @@ class Bench:
         return self.clocked(*words)
 
     def clocked(self, *words: str) -> float:
+        """Seconds of a command on the host, whatever is still to be written."""
         return float(self.host.run(["python3", "-c", CLOCK, *words], timeout=3600).stdout.splitlines()[-1])
 
     def rsync(self, target: str, *more: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import hashlib
 import os
 
@@ -40,17 +40,28 @@ def summed(handle: int, size: int) -> str:
 
 
 def holes(handle: int, size: int) -> bool:
-    """Whether a file has holes; one that only takes few blocks may be compressed (lseek(2), SEEK_HOLE)."""
+    """Whether a file has holes; one that only takes few blocks may be compressed (lseek(2), SEEK_HOLE).
+
+    Raises OSError: it cannot be known.
+    """
     try:
         return os.lseek(handle, 0, os.SEEK_HOLE) < size
-    except OSError:
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENXIO):  # a file system without them, a file that is empty now
+            raise
         return False
 
 
 def attributes(place: str) -> dict[str, str]:
-    """Extended attributes, ACLs among them (acl(5)); none where the file system has none."""
+    """Extended attributes, ACLs among them (acl(5)); none where the file system has none.
+
+    Raises OSError: they cannot be known. One that is taken away meanwhile is none (ENODATA): it moves the file's ctime.
+    """
     found = {}
-    with contextlib.suppress(OSError):
+    try:
         for name in sorted(os.listxattr(place, follow_symlinks=False)):
             found[name] = os.getxattr(place, name, follow_symlinks=False).hex()
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENODATA):
+            raise
     return found

@@ -17,7 +17,7 @@ from .bundles import Bundles
 from .differences import compare_files
 from .failure import AgentFailure
 from .layers import Layer
-from .manifest import NOT_OF_COPIES, Cursor, Entry, Walk, encode, read
+from .manifest import Cursor, Entry, Walk, read
 from .proof import processors
 from .scope import NARROW, Scope, within
 from .store import Run, Store, sync_filesystem
@@ -36,7 +36,7 @@ LINKED = 20
 
 class Copies:
     """Takes them. ``named``: paths that the user or the forecast named; ``timed``: told of each step and when it began,
-    returns the present; ``gaps`` afterwards: what is not covered."""
+    returns the present; ``gaps`` afterwards: what is not covered; ``walk``: the one that the manifest is of."""
 
     def __init__(
         self, store: Store, run: Run, scope: Scope, *, named: Iterable[str] = (), progress: Progress,
@@ -47,7 +47,7 @@ class Copies:
         self.progress, self.timed = progress, timed
         self.gaps: list[str] = []
         self.manifest, self.tree = run.file("before.jsonl"), run.file("tree")
-        self.copied, self.proof = run.file("copied.jsonl"), run.file("tree.jsonl")
+        self.copied, self.present = run.file("copied.jsonl"), run.file("tree.jsonl")
         self.previous = layers.below(store)
         self._sparse: list[str] = []
 
@@ -56,16 +56,18 @@ class Copies:
         known = _newest_manifest(self.previous)
         clock = time.monotonic()
         self.progress("reading the files of the host")
-        walk = Walk(self.scope, cache=read(known) if known else ())
+        self.walk = walk = Walk(self.scope, cache=read(known) if known else ())
         os.mkdir(self.tree, 0o700)
         layers.stand_on(self.run, self.previous)
         with self._copying() as copying:  # rsync looks at each file while we do; it copies when all are known
-            layer = self._choose(walk, copying)
+            bundles = Bundles(copying.add, walk.incomplete)
+            layer = self._choose(self._telling(copying, bundles), contents=False)
+            bundles.end()
             clock = self.timed("looking", clock)
             self._check_space(layer)
             self.progress("copying %d of %d entries, %.1f MiB" % (layer.entries, walk.entries, layer.need / (1 << 20)))
             copying.begin()
-            self._complete(walk)
+            self._complete()
             clock = self.timed("manifest", clock)
             copying.finish()
         self._copy(self._sparse)
@@ -75,16 +77,16 @@ class Copies:
         self.progress("comparing the copy with the host")
         with ThreadPoolExecutor(max_workers=1) as pool:
             syncing = pool.submit(sync_filesystem, self.store.base)
-            proof.look(self.scope, self.tree, self.proof)
+            proof.look(self.scope, self.tree, self.present)
             self._settle()
             syncing.result()
         self.timed("proof", clock)
-        for name in (self.proof, self.copied):
+        for name in (self.present, self.copied):
             os.unlink(name)
-        for path in walk.mounts:
+        for path in sorted({*walk.mounts, *self.walk.mounts}):
             self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
-        self.gaps += ["%s: it could not be looked at (%s)" % (path, why) for path, why in sorted(walk.unseen.items())]
-        return walk.entries, walk.bytes
+        self.gaps += self.walk.blind
+        return self.walk.entries, self.walk.bytes
 
     def _links(self) -> list[str]:
         return ["--link-dest=" + place for place in layers.trees(self.run)[1 : LINKED + 1]]
@@ -96,36 +98,43 @@ class Copies:
             rsync.Copy(self.store, source="/", target=self.tree, options=options, hands=min(2, processors()))
         )
 
-    def _choose(self, walk: Walk, copying: rsync.Copy | None) -> Layer:
-        """Walk, list what is to be copied, make its directories, and tell the rest to the copy under way.
-
-        Files with holes are kept for later: rsync writes all others a kilobyte at a time when it looks for holes.
-        """
+    def _choose(self, tell: Callable[[Entry, bool], None], *, contents: bool = True) -> Layer:
+        """Walk, list what is to be copied, and make its directories; ``tell`` hears of each entry, and whether it is."""
         with open(self.copied, "w", encoding="utf-8") as listed:
             os.fchmod(listed.fileno(), 0o600)
             layer = Layer(listed, self.previous)
-            bundles = Bundles(copying.add if copying is not None else lambda path, entries: None, walk.incomplete)
 
             def seen(entry: Entry) -> None:
-                paths, path = layer.chosen(entry), entry["p"]
+                paths = layer.chosen(entry)
                 for directory in paths if entry["t"] == "d" else paths[:-1]:
                     self._make(directory)
-                if entry["t"] == "d":
-                    bundles.directory(path, wanted=bool(paths))
-                    return
-                bundles.file(path, wanted=bool(paths) and "sp" not in entry and "n" not in entry)
-                if paths and "sp" in entry:
-                    self._sparse.append(path)
-                elif paths and "n" in entry and copying is not None:
-                    copying.add(path, named_twice=True)
+                tell(entry, bool(paths))
 
-            walk.write(self.manifest, seen, contents=copying is None)
-            bundles.end()
+            self.walk.write(self.manifest, seen, contents=contents)
         return layer
 
-    def _complete(self, walk: Walk) -> None:
-        """Read what was not opened yet, and say so in the list of copies, too."""
-        if not walk.unread:
+    def _telling(self, copying: rsync.Copy, bundles: Bundles) -> Callable[[Entry, bool], None]:
+        """Tells the copy under way of what is to be copied, and nothing of directories: they are made by us.
+
+        Files with holes are kept for later: rsync writes all others a kilobyte at a time when it looks for holes.
+        """
+
+        def tell(entry: Entry, chosen: bool) -> None:
+            path = entry["p"]
+            if entry["t"] == "d":
+                bundles.directory(path, wanted=chosen)
+                return
+            bundles.file(path, wanted=chosen and "sp" not in entry and "n" not in entry)
+            if chosen and "sp" in entry:
+                self._sparse.append(path)
+            elif chosen and "n" in entry:
+                copying.add(path, named_twice=True)
+
+        return tell
+
+    def _complete(self) -> None:
+        """Read what was not read yet, and say so in the list of copies, too."""
+        if not self.walk.unread:
             return
         listed, scratch = Cursor(read(self.copied)), self.copied + ".new"
         with open(scratch, "w", encoding="utf-8") as file:
@@ -133,9 +142,9 @@ class Copies:
 
             def seen(entry: Entry) -> None:
                 if listed.find(entry["p"]) is not None:
-                    file.write(encode({k: v for k, v in entry.items() if k not in NOT_OF_COPIES}) + "\n")
+                    file.write(layers.line(entry))
 
-            walk.complete(self.manifest, seen)
+            self.walk.complete(self.manifest, seen)
         os.rename(scratch, self.copied)
 
     def _make(self, path: str) -> None:
@@ -160,7 +169,7 @@ class Copies:
         """
         for number in range(ROUNDS + 1):
             racing = [
-                d.path for d in compare_files(self.copied, self.proof)
+                d.path for d in compare_files(self.copied, self.present)
                 if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
             ]  # fmt: skip
             racing += self._moved()
@@ -185,11 +194,13 @@ class Copies:
                     os.rmdir(place)
                 else:
                     os.unlink(place)
-        self._choose(Walk(self.scope, cache=read(self.manifest)), None)
+        self.walk = Walk(self.scope, cache=read(self.manifest))
+        self._choose(lambda entry, chosen: None)
+        self.scope.shells.update(self.walk.mounts)
         files = (entry["p"] for entry in read(self.copied) if entry["t"] != "d")
         self._copy([path for path in files if not os.path.lexists(self.tree + path)], "--ignore-times")
         self._dress()
-        proof.look(self.scope, self.tree, self.proof)
+        proof.look(self.scope, self.tree, self.present)
 
     def _moved(self) -> list[str]:
         """Directories in which something came or went since they were looked at."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import os
 import platform
@@ -26,12 +27,13 @@ GET = (0x40000000 if _OTHER else 0x80000000) | _SIZE | 0x6601
 SET = (0x80000000 if _OTHER else 0x40000000) | _SIZE | 0x6602
 
 
+NONE = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What file systems answer that have no flags."""
+
+
 def get(path: str) -> int:
-    """The kept flags of a file or directory; 0 where the file system has none."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return 0
+    """The kept flags of a file or directory; 0 where the file system has none. Raises OSError: they cannot be known."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         return of(handle)
     finally:
@@ -39,11 +41,13 @@ def get(path: str) -> int:
 
 
 def of(handle: int) -> int:
-    """The kept flags of an open file or directory; 0 where the file system has none."""
+    """As `get`, of an open file or directory."""
     value = array.array("l", [0])
     try:
         fcntl.ioctl(handle, GET, value, True)
-    except OSError:
+    except OSError as error:
+        if error.errno not in NONE:
+            raise
         return 0
     return value[0] & KEPT
 

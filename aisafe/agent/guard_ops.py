@@ -84,7 +84,9 @@ def _record_after(run: Run) -> None:
             write_json(run.file("docker.after.json"), docker.state(Engine()))
         except EngineError as error:
             run.note(after_gap=str(error))
-    Walk(Scope.load(run.record["scope"]), cache=read(run.file("before.jsonl"))).write(run.file("after.jsonl"))
+    walk = Walk(Scope.load(run.record["scope"]), cache=read(run.file("before.jsonl")))
+    walk.write(run.file("after.jsonl"))
+    run.note(gaps=[*(run.record.get("gaps") or []), *("at the confirmation, " + line for line in walk.blind)])
 
 
 def roll_back(args: Args, progress: Progress) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def place(trees: list[str], path: str, *, loose: bool = False) -> str | None:
     return next((tree for tree in (trees[:1] if loose else trees) if os.path.lexists(tree + path)), None)
 
 
+def line(entry: Entry) -> str:
+    """A copy's line in the list of copies."""
+    return encode({k: v for k, v in entry.items() if k not in NOT_OF_COPIES}) + "\n"
+
+
 class Layer:
     """Chooses, entry by entry of a new manifest in order, what is to be copied, and lists it in a file.
 
@@ -83,7 +88,7 @@ class Layer:
         paths = [*self._ways, entry]
         self._ways.clear()
         for one in paths:
-            self._list.write(encode({k: v for k, v in one.items() if k not in NOT_OF_COPIES}) + "\n")
+            self._list.write(line(one))
             self.need += 4096 if one["t"] == "d" else int(one.get("s", 0)) + 512
         self.entries += len(paths)
         return [one["p"] for one in paths]

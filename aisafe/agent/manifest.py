@@ -109,7 +109,7 @@ class Walk:
                 seen(now)
 
     def _read(self, entry: Entry) -> Entry | None:
-        """The entry with its content; None when the file is not what it was when it was looked at."""
+        """The entry with its content; None when the file is not what it was, or cannot be opened: `_now` tells which."""
         place = self.root + entry["p"]
         try:
             handle = opened(place)
@@ -127,6 +127,8 @@ class Walk:
                 return None
             entry.pop("sp", None)
             return self._with_content(entry, place, handle, info)
+        except FileNotFoundError:  # its attributes are asked by its name
+            return None
         finally:
             os.close(handle)
 
@@ -182,6 +184,11 @@ class Walk:
             self.incomplete.add(path)
             return []
         return [base + "/" + name for name in names]
+
+    @property
+    def blind(self) -> list[str]:
+        """What is there and could not be looked at, in words."""
+        return ["%s: it could not be looked at (%s)" % (path, why) for path, why in sorted(self.unseen.items())]
 
     def _missed(self, path: str, error: OSError) -> None:
         """What went while we walked is shown by the comparison with the copy; all else stays unknown."""

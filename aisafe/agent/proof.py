@@ -15,6 +15,8 @@ LARGE = 4 << 20
 """Bytes of a manifest, some twenty thousand entries: to read so many files takes longer than to begin a process."""
 
 PR_SET_PDEATHSIG = 1
+CRASHED = 255
+"""No number of an error (errno(3))."""
 
 
 def look(scope: Scope, tree: str, path: str) -> None:
@@ -32,10 +34,9 @@ def look(scope: Scope, tree: str, path: str) -> None:
     finally:
         _, status = os.waitpid(other, 0)
     if status != 0:
-        why = (
-            os.strerror(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else "killed by signal %d" % os.WTERMSIG(status)
-        )
-        raise OSError(os.WEXITSTATUS(status), "half of %s could not be read: %s" % (tree, why))
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else CRASHED
+        why = "the process that read it crashed, or was killed" if code == CRASHED else os.strerror(code)
+        raise OSError(code, "half of %s could not be read: %s" % (tree, why))
     with open(rest, "rb") as tail, open(path, "ab") as whole:
         shutil.copyfileobj(tail, whole)
     os.unlink(rest)
@@ -58,12 +59,13 @@ def _cut(path: str, rest: str) -> None:
 
 
 def _in_a_process_of_its_own(walk: Walk, path: str) -> int:
-    """Complete a manifest there, and return the process's id; its exit code is 0 when that was done, else errno's."""
+    """Complete a manifest there, and return the process's id; its exit code is 0 when that was done, else errno's
+    or CRASHED."""
     parent = os.getpid()
     child = os.fork()
     if child != 0:
         return child
-    status = errno.EIO
+    status = CRASHED
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody reads a snapshot that nobody takes
         if os.getppid() == parent:

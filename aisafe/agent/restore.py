@@ -57,7 +57,7 @@ def _unlock(differences: list[Difference], problems: list[str]) -> dict[str, int
     taken: dict[str, int] = {}
     for difference in differences:
         for path in (difference.path, os.path.dirname(difference.path)):
-            bits = 0 if path in taken else flags.get(path)
+            bits = 0 if path in taken else _flags(path)
             if bits & (flags.IMMUTABLE | flags.APPEND):
                 try:
                     flags.put(path, 0)
@@ -65,6 +65,14 @@ def _unlock(differences: list[Difference], problems: list[str]) -> dict[str, int
                 except OSError as error:
                     problems.append("file %s: its flags cannot be changed: %s" % (path, error.strerror))
     return taken
+
+
+def _flags(path: str) -> int:
+    """0 for what is not there, or cannot be asked: what is not as it was then, the verification tells."""
+    try:
+        return flags.get(path)
+    except OSError:
+        return 0
 
 
 def _lock_again(differences: list[Difference], taken: dict[str, int], problems: list[str]) -> None:
@@ -75,7 +83,7 @@ def _lock_again(differences: list[Difference], taken: dict[str, int], problems: 
         elif difference.before["t"] in "fd" and "mt" in difference.before:  # all of it is recorded
             wanted[difference.path] = int(difference.before.get("fl", 0))
     for path in sorted(wanted, reverse=True):
-        if flags.get(path) != wanted[path]:
+        if _flags(path) != wanted[path]:
             try:
                 flags.put(path, wanted[path])
             except OSError as error:

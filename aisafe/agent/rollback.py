@@ -79,6 +79,7 @@ class Rollback:
         run.use_reserve()
         record = run.record
         self.started = time.monotonic()
+        self.unseen: dict[str, str] = {}
         self.rebooted = record.get("boot_id") != boot_id()
         self.confirmed = bool(record.get("confirmed_at"))
         self.scope = Scope.load(record["scope"])
@@ -161,7 +162,10 @@ class Rollback:
         cache = next(
             (p for p in map(self.run.file, ("now.jsonl", "after.jsonl", "before.jsonl")) if os.path.exists(p)), ""
         )
-        Walk(self.scope, cache=read(cache) if cache else ()).write(path)
+        walk = Walk(self.scope, cache=read(cache) if cache else ())
+        walk.write(path)
+        before = self.run.record.get("unseen") or ()
+        self.unseen = {name: why for name, why in walk.unseen.items() if name not in before}
         return path
 
     def _files(self) -> None:
@@ -292,7 +296,8 @@ class Rollback:
             self.problems = [line for line in self.problems if not line.startswith(("file ", "files:"))]
             self._bounded("files", lambda: self._restore(left))
             left = self._apart()
-        return [str(d) for d in left if not (self.rebooted and d.path.startswith("/run/"))]
+        lines = [str(d) for d in left if not (self.rebooted and d.path.startswith("/run/"))]
+        return lines + ["file %s could not be looked at (%s)" % item for item in sorted(self.unseen.items())]
 
     def _apart(self) -> list[Difference]:
         return restore.differing(self.goal.manifest, self._now("verify.jsonl"))

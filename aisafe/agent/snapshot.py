@@ -182,7 +182,7 @@ class Arming:
         copies = Copies(self.store, self.run, scope, named=self.named, progress=self.progress, timed=self._timed)
         found = copies()
         self.gaps += copies.gaps
-        self.run.note(scope=scope.record())
+        self.run.note(scope=scope.record(), unseen=sorted(copies.walk.unseen))
         return found
 
 

@@ -11,7 +11,7 @@ from . import aspects, layers, retention
 from .copies import Progress
 from .differences import Difference, compare, real_changes
 from .failure import AgentFailure
-from .manifest import Entry, Walk, read
+from .manifest import Walk, read
 from .scope import NARROW, WIDE, Scope
 from .single_paths import restore_paths
 from .snapshot import holder_text
@@ -91,16 +91,18 @@ def diff(args: Args, progress: Progress) -> Dict[str, Any]:
     progress("comparing files")
     scope, theirs = _scope(run), _scope(against) if against is not None else None
     apart: list[str] = []
+    blind: list[str] = []
     if theirs is None or against is None:
-        entries: Iterable[Entry] = Walk(scope, cache=read(run.file("before.jsonl")))
-        found = list(real_changes(compare(read(run.file("before.jsonl")), entries)))
+        walk = Walk(scope, cache=read(run.file("before.jsonl")))
+        found = list(real_changes(compare(read(run.file("before.jsonl")), walk)))
+        blind = walk.blind
     else:
         both = compare(read(run.file("before.jsonl")), read(against.file("before.jsonl")))
         found = list(real_changes(_covered(both, scope, theirs, apart.append)))
     progress("comparing units, containers and the rest")
     now_side = aspects.kept(against) if against is not None else aspects.live
     lines, unseen = aspects.differences(aspects.kept(run), now_side)
-    return {"files": [shown(one) for one in found if not outside(one)], "other": lines, "unseen": unseen,
+    return {"files": [shown(one) for one in found if not outside(one)], "other": lines, "unseen": [*blind, *unseen],
             "notes": _summed(apart)}  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 from . import aspects
 from .copies import Progress
-from .differences import compare, real_changes
+from .differences import Difference, compare, real_changes
 from .manifest import Walk, read
 from .scope import Scope
 from .snapshots import named_run, outside, shown
@@ -49,12 +49,14 @@ def verify(args: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
         return dict(told, unseen=["all of it: %s" % UNDER_WAY[state]])
     reference = Reference(run)
     notes, skip = _left_out(run, reference)
-    files, unseen = [], []
+    files: List[Difference] = []
+    unseen: List[str] = []
     progress("comparing files")
     try:
         walk = Walk(Scope.load(record["scope"]), cache=read(reference.manifest))
         found = real_changes(compare(_counted(reference.manifest, told), walk))
         files = [one for one in found if not outside(one) and not (reference.booted and one.path.startswith("/run/"))]
+        unseen += walk.blind
     except aspects.TROUBLE as error:
         missing = not os.path.exists(reference.manifest)
         unseen.append("files: %s" % ("how they should be was not recorded" if missing else error))

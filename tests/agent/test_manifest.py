@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.agent import merge
+from aisafe.agent import flags, manifest, merge
 from aisafe.agent.differences import compare, compare_files, real_changes
 from aisafe.agent.manifest import Entry, Walk, key, read
 from aisafe.agent.scope import Scope
@@ -47,6 +48,16 @@ def tree(tmp_path: Path) -> Path:
     return top
 
 
+@pytest.fixture
+def odd(tree: Path) -> Path:
+    """With an extended attribute and a file with holes, and all of it older than manifest.FRESH."""
+    os.setxattr(tree / "d" / "x", "user.k", b"v")
+    with (tree / "holes").open("wb") as file:
+        file.truncate(1 << 20)
+    time.sleep(0.06)
+    return tree
+
+
 def test_an_unchanged_tree_has_no_differences(tree: Path) -> None:
     assert changes(walk(tree, "."), walk(tree, "."), tree) == []
 
@@ -65,21 +76,17 @@ def test_manifests_on_the_disk_compare_alike(tree: Path, tmp_path: Path) -> None
     assert [entry["p"] for entry in read(now, having=('"t":"l"',))] == [str(tree / "l")]
 
 
-def test_what_the_cache_knows_is_as_if_it_were_read(tree: Path, tmp_path: Path) -> None:
-    os.setxattr(tree / "d" / "x", "user.k", b"v")
-    with (tree / "holes").open("wb") as file:
-        file.truncate(1 << 20)
-    time.sleep(0.06)  # older than manifest.FRESH
+def test_what_the_cache_knows_is_as_if_it_were_read(odd: Path, tmp_path: Path) -> None:
     kept, again = tmp_path / "kept", tmp_path / "again"
-    Walk(scope(tree, ".")).write(str(kept))
-    Walk(scope(tree, "."), cache=read(str(kept))).write(str(again))
+    Walk(scope(odd, ".")).write(str(kept))
+    Walk(scope(odd, "."), cache=read(str(kept))).write(str(again))
     assert kept.read_text() == again.read_text()
     assert '"x":' in again.read_text()
     assert '"sp":1' in again.read_text()
-    os.removexattr(tree / "d" / "x", "user.k")
-    os.link(tree / "d.conf", tree / "more")
-    Walk(scope(tree, "."), cache=read(str(kept))).write(str(again))
-    assert [(d.op, os.path.relpath(d.path, tree), d.fields if d.op == "~" else []) for d in compare_files(str(kept), str(again))
+    os.removexattr(odd / "d" / "x", "user.k")
+    os.link(odd / "d.conf", odd / "more")
+    Walk(scope(odd, "."), cache=read(str(kept))).write(str(again))
+    assert [(d.op, os.path.relpath(d.path, odd), d.fields if d.op == "~" else []) for d in compare_files(str(kept), str(again))
             ] == [("~", ".", ["mt"]), ("~", "d/x", ["x"]), ("+", "more", [])]  # fmt: skip
 
 
@@ -106,29 +113,68 @@ def test_what_cannot_be_looked_at_is_told(tree: Path, monkeypatch: pytest.Monkey
     assert walk.incomplete >= {str(tree), str(tree / "d")}
 
 
-def test_files_that_nobody_opened_are_read_later(tree: Path, tmp_path: Path) -> None:
-    os.setxattr(tree / "d" / "x", "user.k", b"v")
-    with (tree / "holes").open("wb") as file:
-        file.truncate(1 << 20)
-    time.sleep(0.06)  # older than manifest.FRESH
+@pytest.mark.parametrize("call", ["listxattr", "lseek"])
+@pytest.mark.parametrize(("code", "fatal"), [(errno.EIO, True), (errno.EACCES, True), (0, False)])
+def test_what_cannot_be_known_of_a_file_is_not_taken_for_nothing(
+    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, fatal: bool
+) -> None:
+    none = {"listxattr": errno.ENOTSUP, "lseek": errno.EINVAL}[call]
+
+    def fails(*_: object, **__: object) -> int:
+        raise OSError(code or none, "told")
+
+    monkeypatch.setattr(os, call, fails)
+    if fatal:
+        with pytest.raises(OSError, match="told"):
+            Walk(scope(odd, ".")).write(str(tmp_path / "m"))
+        return
+    Walk(scope(odd, ".")).write(str(tmp_path / "m"))
+    assert {"listxattr": '"x":', "lseek": '"sp":'}[call] not in (tmp_path / "m").read_text()
+
+
+def test_flags_that_cannot_be_known_are_not_none(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> int:
+        raise OSError(errno.EIO, "told")
+
+    monkeypatch.setattr(flags.fcntl, "ioctl", fails)
+    with pytest.raises(OSError, match="told"):
+        walk(odd, ".")
+
+
+def test_a_file_that_goes_while_it_is_read_is_gone(odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, asked = Walk(scope(odd, ".")), manifest.attributes
+
+    def late(place: str) -> dict[str, str]:
+        if place == str(odd / "d.conf") and os.path.exists(place):
+            os.unlink(place)
+        return asked(place)
+
+    found.write(str(tmp_path / "m"), contents=False)
+    monkeypatch.setattr(manifest, "attributes", late)
+    found.complete(str(tmp_path / "m"))
+    assert "d.conf" not in (tmp_path / "m").read_text()
+    assert found.unseen == {}
+
+
+def test_files_that_nobody_opened_are_read_later(odd: Path, tmp_path: Path) -> None:
     whole, later = tmp_path / "whole", tmp_path / "later"
-    Walk(scope(tree, ".")).write(str(whole))
-    (tree / "d" / "x").write_text("owt")
+    Walk(scope(odd, ".")).write(str(whole))
+    (odd / "d" / "x").write_text("owt")
     time.sleep(0.06)
-    walk = Walk(scope(tree, "."), cache=read(str(whole)))
+    walk = Walk(scope(odd, "."), cache=read(str(whole)))
     walk.write(str(later), contents=False)
     assert walk.unread == 1, "all others are as they were"
-    assert [entry["p"] for entry in read(str(later)) if "s" in entry and "h" not in entry] == [str(tree / "d" / "x")]
-    walk = Walk(scope(tree, "."))
+    assert [entry["p"] for entry in read(str(later)) if "s" in entry and "h" not in entry] == [str(odd / "d" / "x")]
+    walk = Walk(scope(odd, "."))
     walk.write(str(later), contents=False)
     assert walk.unread == 5
-    (tree / "d.conf").unlink()
-    (tree / "a").write_text("more than before")
-    (tree / "holes").unlink()
-    (tree / "holes").mkdir()
+    (odd / "d.conf").unlink()
+    (odd / "a").write_text("more than before")
+    (odd / "holes").unlink()
+    (odd / "holes").mkdir()
     seen: list[Entry] = []
     walk.complete(str(later), seen.append)
-    Walk(scope(tree, ".")).write(str(whole))
+    Walk(scope(odd, ".")).write(str(whole))
     assert seen == list(read(str(later)))
     assert list(compare(read(str(later)), read(str(whole)))) == [
         difference for difference in compare(read(str(later)), read(str(whole))) if difference.fields == ["mt"]

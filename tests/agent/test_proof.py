@@ -52,6 +52,19 @@ def test_a_half_that_cannot_be_read_is_no_proof(
         proof.look(Scope(), str(copies), str(tmp_path / "both"))
 
 
+def test_a_half_that_crashed_is_told(copies: Path, tmp_path: Path, two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, complete = os.getpid(), Walk.complete
+
+    def only_here(walk: Walk, path: str, seen: object = lambda entry: None) -> None:
+        if os.getpid() != mine:
+            raise ValueError("a mistake of ours")
+        complete(walk, path)
+
+    monkeypatch.setattr(Walk, "complete", only_here)
+    with pytest.raises(OSError, match="could not be read: the process that read it crashed"):
+        proof.look(Scope(), str(copies), str(tmp_path / "both"))
+
+
 def test_a_process_that_fails_waits_for_the_other(
     copies: Path, tmp_path: Path, two: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,19 @@ def test_what_could_not_be_looked_at_is_not_as_before(blind: Rollback) -> None:
     assert blind.run.state == "rollback-incomplete"
 
 
+def test_a_path_that_could_not_be_looked_at_is_not_as_before_unless_it_never_was(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = SimpleNamespace(unseen={"/home/a/.gvfs": "Permission denied", "/srv/new": "Input/output error"})
+    walk.write = lambda path: Path(path).write_text("")
+    monkeypatch.setattr(rollback, "Walk", lambda scope, cache: walk)
+    run.note(unseen=["/home/a/.gvfs"])
+    (tmp_path / "goal").write_text("")
+    made = Rollback(run.store, run, "controller")
+    made.goal = SimpleNamespace(manifest=str(tmp_path / "goal"))  # type: ignore[assignment]
+    assert made._files_left() == ["file /srv/new could not be looked at (Input/output error)"]
+
+
 def test_a_full_disk_is_waited_for(blind: Rollback, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(rollback.time, "sleep", slept.append)

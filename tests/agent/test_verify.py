@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,21 @@ def test_after_a_roll_back_it_is_as_before(run: Run, top: Path) -> None:
     (top / "new").touch()
     found = verify.verify({"run": "r1"}, lambda _text: None)
     assert [(one["op"], Path(one["path"]).name) for one in found["files"]] == [("~", "top"), ("~", "a"), ("+", "new")]
+
+
+def test_what_cannot_be_looked_at_is_told(run: Run, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.lstat
+
+    def broken(path: str) -> os.stat_result:
+        if path == str(top / "new"):
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    (top / "new").touch()
+    os.utime(top, ns=(0, top.stat().st_mtime_ns))
+    monkeypatch.setattr(os, "lstat", broken)
+    found = ended(run, "armed", "rolling-back", "rolled-back")
+    assert found["unseen"] == [f"{top}/new: it could not be looked at (Input/output error)"]
 
 
 def test_after_a_confirmation_it_is_as_confirmed(run: Run, top: Path) -> None:
