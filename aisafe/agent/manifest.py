@@ -17,7 +17,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, Iterator, TextIO
 
 from . import flags
-from .contents import attributes, holes, opened, summed
+from .contents import CHUNK, attributes, holes, opened, summed
 from .scope import Scope
 
 Entry = Dict[str, Any]
@@ -134,6 +134,8 @@ class Walk:
 
     def _with_content(self, entry: Entry, place: str, handle: int, info: os.stat_result) -> Entry:
         entry["h"] = summed(handle, info.st_size)
+        if info.st_size > CHUNK:  # it changed while it was read: then it is not what was copied before
+            entry["mt"] = os.fstat(handle).st_mtime_ns
         if not self.root and info.st_blocks * 512 < info.st_size and holes(handle, info.st_size):
             entry["sp"] = 1
         return _dressed(place, entry, 0 if self.root else flags.of(handle))

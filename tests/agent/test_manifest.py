@@ -156,6 +156,22 @@ def test_a_file_that_goes_while_it_is_read_is_gone(odd: Path, tmp_path: Path, mo
     assert found.unseen == {}
 
 
+def test_a_large_file_that_changes_while_it_is_read_is_not_what_it_was_before(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "large").write_bytes(b"x" * (manifest.CHUNK + 1))
+    before, summed = walk(tree, "."), manifest.summed
+
+    def slowly(handle: int, size: int) -> str:
+        found = summed(handle, size)
+        if size > manifest.CHUNK:
+            os.utime(tree / "large", ns=(0, 0))
+        return found
+
+    monkeypatch.setattr(manifest, "summed", slowly)
+    assert changes(before, walk(tree, "."), tree) == ["~ large mt"]
+
+
 def test_files_that_nobody_opened_are_read_later(odd: Path, tmp_path: Path) -> None:
     whole, later = tmp_path / "whole", tmp_path / "later"
     Walk(scope(odd, ".")).write(str(whole))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
+LONGEST = 280
+"""Seconds for one question. It ends in the host by then, so that the next look does not find it among the processes."""
+
 
 class ObservationError(RuntimeError):
     """The host cannot be looked at; the text says which question it did not answer."""
@@ -13,11 +16,11 @@ class ObservationError(RuntimeError):
 def ask(container: str, words: Sequence[str], stdin: str = "") -> str:
     """Output of a command in the host; bytes that are not UTF-8 survive as surrogates (file names can have them)."""
     done = subprocess.run(
-        ["docker", "exec", "--interactive", container, *words],
+        ["docker", "exec", "--interactive", container, "timeout", "--kill-after=5", str(LONGEST), *words],
         input=stdin.encode(errors="surrogateescape"),
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=LONGEST + 20,
     )
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip()[-1000:]

@@ -24,7 +24,7 @@ CHANCE_SETTINGS = re.compile(
 )
 # This look itself, logins, and what sshd keeps for one.
 CHANCE_PROCESSES = re.compile(
-    r"(ps -eww|sh -c|sshd: |\(sd-pam\)|/lib/systemd/systemd --user|/sbin/init|sleep infinity)"
+    r"(ps -eww|sh -c|timeout --kill-after|sshd: |\(sd-pam\)|/lib/systemd/systemd --user|/sbin/init|sleep infinity)"
 )
 
 

@@ -43,7 +43,6 @@ LONGEST = 400
 """Characters of a value that a line shows."""
 
 STATE_SCRIPT = r"""
-export SYSTEMD_BUS_TIMEOUT=120s  # 25 s are too few on a busy machine
 section() { printf '\036%s\n' "$1"; }
 export SYSTEMD_BUS_TIMEOUT=100s  # its own 25 s are too few on a machine that is busy
 section unit_files; systemctl list-unit-files --no-legend --plain --full --no-pager || exit 1
