@@ -79,14 +79,15 @@ def _record_after(run: Run) -> None:
     write_json(run.file("firewall.after.json"), firewall.snapshot())
     write_json(run.file("settings.after.json"), settings.snapshot())
     write_json(run.file("network.after.json"), network.snapshot())
+    blind = []
     if os.path.exists(run.file("docker.json")):
         try:
             write_json(run.file("docker.after.json"), docker.state(Engine()))
         except EngineError as error:
-            run.note(after_gap=str(error))
+            blind.append("containers, images, networks and volumes: %s" % error)
     walk = Walk(Scope.load(run.record["scope"]), cache=read(run.file("before.jsonl")))
     walk.write(run.file("after.jsonl"))
-    run.note(gaps=[*(run.record.get("gaps") or []), *("at the confirmation, " + line for line in walk.blind)])
+    run.note(gaps=[*(run.record.get("gaps") or []), *("at the confirmation, " + line for line in blind + walk.blind)])
 
 
 def roll_back(args: Args, progress: Progress) -> dict[str, Any]:

@@ -419,3 +419,12 @@ def test_the_deadline_holds_in_a_storm_that_removes_our_units(
     begun = guarded.host.run("cat /var/lib/aisafe/runs/r1/state.json").stdout
     since = guarded.host.run("stat -c %Y /var/lib/aisafe/runs/r1/watching").stdout
     assert datetime.fromisoformat(json.loads(begun)["rolling_since"]).timestamp() - int(since) < 8
+
+
+def test_what_an_engine_does_not_tell_at_the_confirmation_is_a_gap(guarded: Guarded) -> None:
+    guarded.armed()
+    guarded.host.run("systemctl stop docker.socket docker.service")
+    assert guarded.ask("confirm", run="r1")["state"] == "confirmed"
+    (gap,) = guarded.ask("snapshot", run="r1")["not_covered"]
+    assert gap.startswith("at the confirmation, containers, images, networks and volumes: ")
+    assert "r1" in guarded.host.run("ls /var/lib/aisafe/runs").stdout
