@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Callable, Container
 
-from .manifest import above
+from .lines import above
 
 LARGEST = 4000
 """Entries of one bundle: small enough that several processes can share a tree."""

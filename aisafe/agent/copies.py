@@ -17,12 +17,16 @@ from .bundles import Bundles
 from .differences import compare_files
 from .failure import AgentFailure
 from .layers import Layer
-from .manifest import Cursor, Entry, Walk, read
+from .lines import Cursor, has, is_directory, lines_of, of_copy, read
+from .manifest import Walk
 from .proof import processors
 from .scope import NARROW, Scope, within
 from .store import Run, Store, sync_filesystem
 
 Progress = Callable[[str], None]
+
+Tell = Callable[[str, str, bool], None]
+"""Hears of each path, of its line, and whether it is to be copied."""
 
 RESERVE = 64 << 20
 """Bytes that must stay free beside the snapshot, for the restore's own files."""
@@ -56,7 +60,7 @@ class Copies:
         known = _newest_manifest(self.previous)
         clock = time.monotonic()
         self.progress("reading the files of the host")
-        self.walk = walk = Walk(self.scope, cache=read(known) if known else ())
+        self.walk = walk = Walk(self.scope, cache=lines_of(known) if known else ())
         os.mkdir(self.tree, 0o700)
         layers.stand_on(self.run, self.previous)
         with self._copying() as copying:  # rsync looks at each file while we do; it copies when all are known
@@ -98,36 +102,36 @@ class Copies:
             rsync.Copy(self.store, source="/", target=self.tree, options=options, hands=min(2, processors()))
         )
 
-    def _choose(self, tell: Callable[[Entry, bool], None], *, contents: bool = True) -> Layer:
-        """Walk, list what is to be copied, and make its directories; ``tell`` hears of each entry, and whether it is."""
+    def _choose(self, tell: Tell, *, contents: bool = True) -> Layer:
+        """Walk, list what is to be copied, and make its directories."""
         with open(self.copied, "w", encoding="utf-8") as listed:
             os.fchmod(listed.fileno(), 0o600)
             layer = Layer(listed, self.previous)
 
-            def seen(entry: Entry) -> None:
-                paths = layer.chosen(entry)
-                for directory in paths if entry["t"] == "d" else paths[:-1]:
+            def seen(path: str, line: str) -> None:
+                paths = layer.chosen(path, line)
+                for directory in paths if is_directory(line) else paths[:-1]:
                     self._make(directory)
-                tell(entry, bool(paths))
+                tell(path, line, bool(paths))
 
             self.walk.write(self.manifest, seen, contents=contents)
         return layer
 
-    def _telling(self, copying: rsync.Copy, bundles: Bundles) -> Callable[[Entry, bool], None]:
+    def _telling(self, copying: rsync.Copy, bundles: Bundles) -> Tell:
         """Tells the copy under way of what is to be copied, and nothing of directories: they are made by us.
 
         Files with holes are kept for later: rsync writes all others a kilobyte at a time when it looks for holes.
         """
 
-        def tell(entry: Entry, chosen: bool) -> None:
-            path = entry["p"]
-            if entry["t"] == "d":
+        def tell(path: str, line: str, chosen: bool) -> None:
+            if is_directory(line):
                 bundles.directory(path, wanted=chosen)
                 return
-            bundles.file(path, wanted=chosen and "sp" not in entry and "n" not in entry)
-            if chosen and "sp" in entry:
+            sparse, several = has(line, "sp"), has(line, "n")
+            bundles.file(path, wanted=chosen and not sparse and not several)
+            if chosen and sparse:
                 self._sparse.append(path)
-            elif chosen and "n" in entry:
+            elif chosen and several:
                 copying.add(path, named_twice=True)
 
         return tell
@@ -136,13 +140,13 @@ class Copies:
         """Read what was not read yet, and say so in the list of copies, too."""
         if not self.walk.unread:
             return
-        listed, scratch = Cursor(read(self.copied)), self.copied + ".new"
+        listed, scratch = Cursor(lines_of(self.copied)), self.copied + ".new"
         with open(scratch, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
 
-            def seen(entry: Entry) -> None:
-                if listed.find(entry["p"]) is not None:
-                    file.write(layers.line(entry))
+            def seen(path: str, line: str) -> None:
+                if listed.line(path):
+                    file.write(of_copy(line))
 
             self.walk.complete(self.manifest, seen)
         os.rename(scratch, self.copied)
@@ -194,8 +198,8 @@ class Copies:
                     os.rmdir(place)
                 else:
                     os.unlink(place)
-        self.walk = Walk(self.scope, cache=read(self.manifest))
-        self._choose(lambda entry, chosen: None)
+        self.walk = Walk(self.scope, cache=lines_of(self.manifest))
+        self._choose(lambda path, line, chosen: None)
         self.scope.shells.update(self.walk.mounts)
         files = (entry["p"] for entry in read(self.copied) if entry["t"] != "d")
         self._copy([path for path in files if not os.path.lexists(self.tree + path)], "--ignore-times")

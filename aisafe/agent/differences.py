@@ -6,7 +6,7 @@ import json
 import os
 from typing import Container, Iterable, Iterator, NamedTuple, Optional, Tuple
 
-from .manifest import NOT_COMPARED, Entry, key
+from .lines import NOT_COMPARED, Entry, key
 
 Pair = Tuple[Optional[Entry], Optional[Entry]]
 

@@ -10,7 +10,8 @@ from . import docker, firewall, layers, network, rollback, settings, snapshot, s
 from .copies import Progress
 from .engine import Engine, EngineError
 from .failure import AgentFailure
-from .manifest import Walk, read
+from .lines import lines_of
+from .manifest import Walk
 from .retention import KEEP_RUNS, retain
 from .scope import Scope
 from .store import ENDED, Run, Store, boot_id, now, write, write_json
@@ -85,7 +86,7 @@ def _record_after(run: Run) -> None:
             write_json(run.file("docker.after.json"), docker.state(Engine()))
         except EngineError as error:
             blind.append("containers, images, networks and volumes: %s" % error)
-    walk = Walk(Scope.load(run.record["scope"]), cache=read(run.file("before.jsonl")))
+    walk = Walk(Scope.load(run.record["scope"]), cache=lines_of(run.file("before.jsonl")))
     walk.write(run.file("after.jsonl"))
     run.note(gaps=[*(run.record.get("gaps") or []), *("at the confirmation, " + line for line in blind + walk.blind)])
 

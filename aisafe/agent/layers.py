@@ -13,7 +13,7 @@ import shutil
 from typing import TextIO
 
 from .differences import pairs, unlike
-from .manifest import NOT_OF_COPIES, Cursor, Entry, above, encode, read
+from .lines import NOT_OF_COPIES, Cursor, Entry, above, decode, has, is_directory, lines_of, of_copy, read, size
 from .store import ENDED, Run, Store, write
 
 LOOSE_FILE, LOOSE_TOTAL = 1 << 20, 64 << 20
@@ -58,11 +58,6 @@ def place(trees: list[str], path: str, *, loose: bool = False) -> str | None:
     return next((tree for tree in (trees[:1] if loose else trees) if os.path.lexists(tree + path)), None)
 
 
-def line(entry: Entry) -> str:
-    """A copy's line in the list of copies."""
-    return encode({k: v for k, v in entry.items() if k not in NOT_OF_COPIES}) + "\n"
-
-
 class Layer:
     """Chooses, entry by entry of a new manifest in order, what is to be copied, and lists it in a file.
 
@@ -72,39 +67,43 @@ class Layer:
     def __init__(self, listed: TextIO, previous: Run | None) -> None:
         self.need = self.entries = 0
         self._list = listed
-        self._lent = Cursor(read(previous.file("before.jsonl")) if previous is not None else ())
-        self._ways: list[Entry] = []
+        self._lent = Cursor(lines_of(previous.file("before.jsonl")) if previous is not None else ())
+        self._ways: list[tuple[str, str]] = []
         self._loose_left = LOOSE_TOTAL
 
-    def chosen(self, entry: Entry) -> list[str]:
-        """The paths to be copied for this entry: none, or it and the directories above it that were not yet."""
-        path, directory = entry["p"], entry["t"] == "d"
-        while self._ways and not above(self._ways[-1]["p"], path):
+    def chosen(self, path: str, line: str) -> list[str]:
+        """The paths to be copied for this line: none, or its own and the directories above it that were not yet."""
+        while self._ways and not above(self._ways[-1][0], path):
             self._ways.pop()
-        if not self._wanted(entry):
-            if directory:
-                self._ways.append(entry)
+        if not self._wanted(path, line):
+            if is_directory(line):
+                self._ways.append((path, line))
             return []
-        paths = [*self._ways, entry]
+        found = [*self._ways, (path, line)]
         self._ways.clear()
-        for one in paths:
-            self._list.write(line(one))
-            self.need += 4096 if one["t"] == "d" else int(one.get("s", 0)) + 512
-        self.entries += len(paths)
-        return [one["p"] for one in paths]
+        for _, one in found:
+            self._list.write(of_copy(one))
+            self.need += 4096 if is_directory(one) else size(one) + 512
+        self.entries += len(found)
+        return [place for place, _ in found]
 
-    def _wanted(self, entry: Entry) -> bool:
-        old = self._lent.find(entry["p"])
-        if entry.get("k") == "loose" and entry["t"] == "f":
-            size = _size(entry["p"])
-            if size > min(self._loose_left, LOOSE_FILE):
-                return False
-            self._loose_left -= size
-            self.need += size
+    def _wanted(self, path: str, line: str) -> bool:
+        old = self._lent.line(path)
+        if '"k":"loose"' in line and not is_directory(line):
+            return self._wanted_log(path, line)
+        if path == "/" or not old or has(line, "n") or has(old, "n"):
             return True
-        if entry.get("k") == "loose" and entry["t"] != "d":
+        return old != line and of_copy(old) != of_copy(line) and unlike(decode(old)[0], decode(line)[0], NOT_OF_COPIES)
+
+    def _wanted_log(self, path: str, line: str) -> bool:
+        if '"t":"f"' not in line:
             return False
-        return entry["p"] == "/" or old is None or "n" in entry or "n" in old or unlike(old, entry, NOT_OF_COPIES)
+        taken = _size(path)
+        if taken > min(self._loose_left, LOOSE_FILE):
+            return False
+        self._loose_left -= taken
+        self.need += taken
+        return True
 
 
 def _size(path: str) -> int:

@@ -1,68 +1,40 @@
-"""What is there, path by path: JSON lines in the order of a depth-first walk, written and read as a stream.
-
-One entry: p path, t type (f d l p s c b), m mode, u uid, g gid, s size, mt mtime in ns, h sha256, l link target, r
-device, x extended attributes and ACLs in hex, fl inode flags (immutable…), sp 1 for a file with holes, hl the first path
-of its hard-link group within the scope, k closeness where it is not exact. Not compared: i inode and c ctime in ns, by
-which a later walk knows that nothing of the file changed (inode(7): every change of content, attributes or flags moves
-ctime), and n, how many names a file has that has several.
-"""
+"""What is there, path by path: a walk that writes a manifest, whose lines lines.py describes, and reads it as a stream."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import stat
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, TextIO
+from typing import Callable, Iterable, Iterator, TextIO
 
 from . import flags
 from .contents import CHUNK, attributes, holes, opened, summed
+from .lines import OF_CONTENT, Cursor, Entry, decode, encode, has, path_of, plain
 from .scope import Scope
 
-Entry = Dict[str, Any]
-Seen = Callable[[Entry], None]
+Seen = Callable[[str, str], None]
+"""Called with each path and its line."""
 
 TYPES = {
     stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFIFO: "p", stat.S_IFSOCK: "s",
     stat.S_IFCHR: "c", stat.S_IFBLK: "b",
 }  # fmt: skip
-NOT_COMPARED = ("i", "c", "n")
-NOT_OF_COPIES = (*NOT_COMPARED, "fl", "sp")
-"""Flags are put on at a restore, and holes made again."""
-OF_CONTENT = ("h", "sp", "x", "fl")
 FRESH = 50_000_000
 """Nanoseconds: a file changed so shortly before the walk may change again within one tick of its ctime."""
-
-
-encode = json.JSONEncoder(separators=(",", ":")).encode
-"""An entry as one line; `json.dumps` would make an encoder for each."""
-
-decode = json.JSONDecoder().raw_decode
-"""A line as an entry, and where that ends."""
-
-
-def key(path: str) -> str:
-    """Sorts paths as the walk meets them: a directory, then all that is in it, then its next sibling."""
-    return path.replace("/", "\0") if path != "/" else ""
-
-
-def above(directory: str, path: str) -> bool:
-    """Whether a path lies anywhere below a directory."""
-    return directory == "/" or path.startswith(directory + "/")
 
 
 class Walk:
     """One walk over a scope.
 
     ``root``: where the tree is that is walked: '' for the live host, else a copy, of which nothing is told that it need
-    not have of its original (NOT_OF_COPIES). ``cache``: an earlier manifest of the live host. ``mounts`` afterwards:
+    not have of its original (NOT_OF_COPIES). ``cache``: the lines of an earlier manifest of the live host. ``mounts`` afterwards:
     directories that other file systems are mounted on, and that were left out for it; ``incomplete``: directories that
     hold what was left out; ``unseen``: why what is there could not be looked at, path by path; ``unread``: how many files
     `write` did not read.
     """
 
-    def __init__(self, scope: Scope, *, root: str = "", cache: Iterable[Entry] = ()) -> None:
+    def __init__(self, scope: Scope, *, root: str = "", cache: Iterable[str] = ()) -> None:
         self.scope, self.root = scope, root
         self.mounts: list[str] = []
         self.incomplete: set[str] = set()
@@ -74,81 +46,87 @@ class Walk:
         self._fresh = time.time_ns() - FRESH
 
     def __iter__(self) -> Iterator[Entry]:
-        info = os.lstat(self.root or "/")
-        yield from self._directory("/", info, "exact" if "/" in self.scope.roots else "way")
+        for found in self._found():
+            yield decode(found)[0] if isinstance(found, str) else found
 
-    def write(self, path: str, seen: Seen = lambda entry: None, *, contents: bool = True) -> None:
-        """Walk, and write the manifest, which may be the one of the cache; ``seen`` is called with each entry.
+    def _found(self) -> Iterator[Entry | str]:
+        """Of most files the line, of all else the entry."""
+        info = os.lstat(self.root or "/")
+        return self._directory("/", info, "exact" if "/" in self.scope.roots else "way")
+
+    def write(self, path: str, seen: Seen = lambda path, line: None, *, contents: bool = True) -> None:
+        """Walk, and write the manifest, which may be the one of the cache.
 
         Without ``contents`` no file is read: what the cache cannot tell of one is left out, all of OF_CONTENT but ``sp``,
         until `complete`.
         """
         self._contents = contents
         with _anew(path) as file:
-            for entry in self:
-                file.write(encode(entry) + "\n")
+            for found in self._found():
+                line = found if isinstance(found, str) else encode(found) + "\n"
+                file.write(line)
                 self.entries += 1
-                self.bytes += int(entry.get("s", 0))
-                seen(entry)
+                seen(path_of(line), line)
 
-    def complete(self, path: str, seen: Seen = lambda entry: None) -> None:
+    def complete(self, path: str, seen: Seen = lambda path, line: None) -> None:
         """Read what `write` left out. A file that is gone by now is in the manifest no more."""
         self._contents, self.unread = True, 0
         with open(path, encoding="utf-8") as written, _anew(path) as file:
             for line in written:
-                entry: Entry = decode(line)[0]
-                if "s" not in entry or "h" in entry:
-                    file.write(line)
-                    seen(entry)
-                    continue
-                now = self._read(entry) or self._now(entry)
-                if now is None:
-                    self.entries -= 1
-                    continue
-                file.write(encode(now) + "\n")
-                seen(now)
+                whole, place = line, path_of(line)
+                if has(line, "s") and not has(line, "h"):
+                    whole = self._read(place, line) or self._now(place, line)
+                    if not whole:
+                        self.entries -= 1
+                        continue
+                file.write(whole)
+                seen(place, whole)
 
-    def _read(self, entry: Entry) -> Entry | None:
-        """The entry with its content; None when the file is not what it was, or cannot be opened: `_now` tells which."""
-        place = self.root + entry["p"]
+    def _read(self, path: str, line: str) -> str:
+        """The line with its content; '' when the file is not what it was, has several names or cannot be opened: `_now`
+        tells which."""
+        place = self.root + path
         try:
             handle = opened(place)
         except OSError:
-            return None
+            return ""
         try:
             info = os.fstat(handle)
-            had = {"m": stat.S_IMODE(info.st_mode), "u": info.st_uid, "g": info.st_gid, "s": info.st_size,
-                   "mt": info.st_mtime_ns}  # fmt: skip
-            if not self.root:
-                had["i"] = info.st_ino
-                if info.st_nlink != entry.get("n", 1) or info.st_ctime_ns != entry.get("c", info.st_ctime_ns):
-                    return None
-            if not stat.S_ISREG(info.st_mode) or any(entry[name] != value for name, value in had.items()):
-                return None
-            entry.pop("sp", None)
-            return self._with_content(entry, place, handle, info)
+            begins = self._plain(path, info)
+            if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1 or not line.startswith(begins):
+                return ""
+            if line[len(begins) :] not in ("}\n", ',"c":%d}\n' % info.st_ctime_ns):
+                return ""
+            found = self._content(place, handle, info)
+            if _modified(handle, info) != info.st_mtime_ns:
+                return ""
+            told = '"h":"%s"}' % found["h"] if len(found) == 1 else encode(found)[1:]
+            return "%s,%s\n" % (line[:-2], told)
         except FileNotFoundError:  # its attributes are asked by its name
-            return None
+            return ""
         finally:
             os.close(handle)
 
-    def _with_content(self, entry: Entry, place: str, handle: int, info: os.stat_result) -> Entry:
-        entry["h"] = summed(handle, info.st_size)
-        if info.st_size > CHUNK:  # it changed while it was read: then it is not what was copied before
-            entry["mt"] = os.fstat(handle).st_mtime_ns
+    def _plain(self, path: str, info: os.stat_result) -> str:
+        return plain(path, info) if self.root else plain(path, info) + ',"i":%d' % info.st_ino
+
+    def _content(self, place: str, handle: int, info: os.stat_result) -> Entry:
+        """All of OF_CONTENT, in this order."""
+        found: Entry = {"h": summed(handle, info.st_size)}
         if not self.root and info.st_blocks * 512 < info.st_size and holes(handle, info.st_size):
-            entry["sp"] = 1
-        return _dressed(place, entry, 0 if self.root else flags.of(handle))
+            found["sp"] = 1
+        return _dressed(place, found, 0 if self.root else flags.of(handle))
 
-    def _now(self, entry: Entry) -> Entry | None:
+    def _now(self, path: str, line: str) -> str:
         try:
-            info = os.lstat(self.root + entry["p"])
+            info = os.lstat(self.root + path)
         except OSError as error:
-            self._missed(entry["p"], error)
-            return None
-        return self._entry(entry["p"], info, entry.get("k", "exact"))
+            self._missed(path, error)
+            return ""
+        entry = self._entry(path, info, decode(line)[0].get("k", "exact"))
+        return encode(entry) + "\n" if entry is not None else ""
 
-    def _directory(self, path: str, info: os.stat_result, closeness: str) -> Iterator[Entry]:
+    def _directory(self, path: str, info: os.stat_result, closeness: str) -> Iterator[Entry | str]:
         entry = self._entry(path, info, closeness)
         if entry is None:
             return
@@ -170,12 +148,30 @@ class Walk:
                     near = "shell"
                 yield from self._directory(child, found, near)
                 continue
+            if near == "exact" and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                line = self._line(child, found)
+                if line:
+                    self.bytes += found.st_size
+                    yield line
+                    continue
             taken = near in ("exact", "loose") or (near == "way" and stat.S_ISLNK(found.st_mode))
             single = self._entry(child, found, near) if taken and child not in self.scope.volatile else None
             if single is None:
                 self.incomplete.add(path)
             else:
+                self.bytes += int(single.get("s", 0))
                 yield single
+
+    def _line(self, path: str, info: os.stat_result) -> str:
+        """A file's line, as far as it is known without opening it; '' where it must be opened."""
+        line, changed = self._plain(path, info), ',"c":%d' % info.st_ctime_ns
+        known = self._cache.line(path)
+        if known.startswith(line + changed + ',"h":'):  # nothing at all of the inode changed since
+            return known
+        if self._contents or (not self.root and info.st_blocks * 512 < info.st_size):
+            return ""
+        self.unread += 1
+        return line + (changed if info.st_ctime_ns < self._fresh and not self.root else "") + "}\n"
 
     def _children(self, path: str) -> list[str]:
         base = path.rstrip("/")
@@ -224,7 +220,7 @@ class Walk:
         return _dressed(place, entry, flags.get(place) if kind == "d" and not self.root else 0)
 
     def _file(self, path: str, place: str, info: os.stat_result, entry: Entry) -> Entry:
-        """A file's entry; from the earlier manifest where nothing at all of the inode changed since."""
+        """A file's entry, with what the earlier manifest knows of it."""
         entry["s"] = info.st_size
         if not self.root:
             entry["i"] = info.st_ino
@@ -250,8 +246,9 @@ class Walk:
         handle = opened(place)
         try:
             if self._contents:
-                return self._with_content(entry, place, handle, info)
-            if holes(handle, info.st_size):
+                entry.update(self._content(place, handle, info))
+                entry["mt"] = _modified(handle, info)
+            elif holes(handle, info.st_size):
                 entry["sp"] = 1
             return entry
         finally:
@@ -267,6 +264,12 @@ def _anew(path: str) -> Iterator[TextIO]:
     os.rename(path + ".new", path)
 
 
+def _modified(handle: int, info: os.stat_result) -> int:
+    """When a file that was just read was modified. One that changed meanwhile is not what was copied before; of small ones
+    that is not asked, as they are read at once."""
+    return os.fstat(handle).st_mtime_ns if info.st_size > CHUNK else info.st_mtime_ns
+
+
 def _dressed(place: str, entry: Entry, bits: int) -> Entry:
     """With what only some have: inode flags, which a copy cannot have, and extended attributes."""
     found = attributes(place)
@@ -275,25 +278,3 @@ def _dressed(place: str, entry: Entry, bits: int) -> Entry:
     if bits:
         entry["fl"] = bits
     return entry
-
-
-class Cursor:
-    """Looks paths up in a sorted stream, in rising order."""
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = iter(entries)
-        self._next = next(self._entries, None)
-
-    def find(self, path: str) -> Entry | None:
-        wanted = key(path)
-        while self._next is not None and key(self._next["p"]) < wanted:
-            self._next = next(self._entries, None)
-        return self._next if self._next is not None and self._next["p"] == path else None
-
-
-def read(path: str, *, having: tuple[str, ...] = ()) -> Iterator[Entry]:
-    """The entries of a manifest on the disk; ``having``: all whose line holds one of these texts, and perhaps others."""
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            if not having or any(text in line for text in having):
-                yield decode(line)[0]

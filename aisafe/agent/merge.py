@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from .differences import pairs, unlike
-from .manifest import NOT_COMPARED, Entry, encode, key
+from .lines import NOT_COMPARED, Entry, encode, key
 
 Triple = Tuple[Optional[Entry], Optional[Entry], Optional[Entry]]
 

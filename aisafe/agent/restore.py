@@ -10,7 +10,7 @@ from typing import Iterable
 
 from . import command, flags, layers, rsync
 from .differences import Difference, compare_files, real_changes
-from .manifest import Entry, read
+from .lines import Entry, read
 from .store import Run
 
 

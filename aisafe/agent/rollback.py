@@ -28,7 +28,8 @@ from . import (
 )
 from .differences import Difference
 from .engine import Engine, EngineError
-from .manifest import Walk, read
+from .lines import lines_of, read
+from .manifest import Walk
 from .retention import KEEP_RUNS, retain
 from .scope import Scope
 from .store import Run, Store, boot_id, now, read_json, write_json
@@ -150,7 +151,7 @@ class Rollback:
         self.problems += settings.restore(self.goal.settings)
 
     def _stop_units(self) -> None:
-        self.problems += units.act("stop", units.to_stop(self.goal.units, units.units()))
+        self.problems += units.act("stop", units.to_stop(self.goal.units, self.goal.present))
 
     def _remove_containers(self) -> None:
         if self.engine is not None:
@@ -162,7 +163,7 @@ class Rollback:
         cache = next(
             (p for p in map(self.run.file, ("now.jsonl", "after.jsonl", "before.jsonl")) if os.path.exists(p)), ""
         )
-        walk = Walk(self.scope, cache=read(cache) if cache else ())
+        walk = Walk(self.scope, cache=lines_of(cache) if cache else ())
         walk.write(path)
         before = self.run.record.get("unseen") or ()
         self.unseen = {name: why for name, why in walk.unseen.items() if name not in before}
@@ -249,8 +250,10 @@ class Rollback:
         present = units.units()
         down = [name for name, unit in self.goal.units.items()
                 if units.up(unit) and not units.up(present.get(name)) and not units.restless(name, unit)]  # fmt: skip
-        self._restart(down)
-        units.act("stop", units.to_stop(self.goal.units, units.units()))
+        if down:
+            self._restart(down)
+            present = units.units()
+        units.act("stop", units.to_stop(self.goal.units, present))
         self.problems += firewall.restore(self.goal.filter)
         if firewall.docker_lost(self.goal.filter, firewall.snapshot()) and units.up(
             self.goal.units.get("docker.service")

@@ -11,7 +11,8 @@ from .contents import digest
 from .copies import RESERVE, Progress
 from .differences import Difference, compare, real_changes
 from .failure import AgentFailure
-from .manifest import Entry, Walk, read
+from .lines import Entry, lines_of, read
+from .manifest import Walk
 from .restore import link_groups, restore
 from .scope import Scope, ancestors, within
 from .store import ENDED, Run, Store, now
@@ -91,7 +92,7 @@ class Restoring:
         """What is to be done; writes the part of the manifest that counts."""
         self.ways = {way for path in self.wanted for way in ancestors(path) if not _directory(way)}
         merge.write(filter(self._counts, read(self.before)), self.target)
-        present = filter(self._counts, Walk(self.scope, cache=read(self.before)))
+        present = filter(self._counts, Walk(self.scope, cache=lines_of(self.before)))
         return list(real_changes(compare(read(self.target), present)))
 
     def _counts(self, entry: Entry) -> bool:

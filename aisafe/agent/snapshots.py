@@ -11,7 +11,8 @@ from . import aspects, layers, retention
 from .copies import Progress
 from .differences import Difference, compare, real_changes
 from .failure import AgentFailure
-from .manifest import Walk, read
+from .lines import lines_of, read
+from .manifest import Walk
 from .scope import NARROW, WIDE, Scope
 from .single_paths import restore_paths
 from .snapshot import holder_text
@@ -93,7 +94,7 @@ def diff(args: Args, progress: Progress) -> Dict[str, Any]:
     apart: list[str] = []
     blind: list[str] = []
     if theirs is None or against is None:
-        walk = Walk(scope, cache=read(run.file("before.jsonl")))
+        walk = Walk(scope, cache=lines_of(run.file("before.jsonl")))
         found = list(real_changes(compare(read(run.file("before.jsonl")), walk)))
         blind = walk.blind
     else:

@@ -11,7 +11,8 @@ from .store import Run, boot_id, read_json, write_json
 
 
 class Targets:
-    """``left``: the units as the run left them, before anything was restored; the rest is wanted.
+    """``left``: the units as the run left them, before anything was restored; ``present``: as they are now, which differs
+    where the rollback goes on after a cut. The rest is wanted.
 
     ``manifest`` is a file; for a confirmed run it is made when the present files are known. ``lost``: what it was is not
     known any more, since its record is damaged.
@@ -22,9 +23,10 @@ class Targets:
         self._run = run
         self.conflicts: list[str] = []
         self.lost: list[str] = []
+        self.present: units.Units = units.units()
         kept = self._kept("units.run.json")
         if kept.get("boot_id") != boot_id():
-            kept = {"boot_id": boot_id(), "units": units.units()}
+            kept = {"boot_id": boot_id(), "units": self.present}
             write_json(run.file("units.run.json"), kept)
         self.left: units.Units = kept["units"]
         self.units: units.Units = read_json(run.file("units.json"))

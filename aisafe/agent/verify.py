@@ -8,7 +8,8 @@ from typing import Any, Dict, List
 from . import aspects
 from .copies import Progress
 from .differences import Difference, compare, real_changes
-from .manifest import Walk, read
+from .lines import lines_of, read
+from .manifest import Walk
 from .scope import Scope
 from .snapshots import named_run, outside, shown
 from .store import Run, boot_id
@@ -53,7 +54,7 @@ def verify(args: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
     unseen: List[str] = []
     progress("comparing files")
     try:
-        walk = Walk(Scope.load(record["scope"]), cache=read(reference.manifest))
+        walk = Walk(Scope.load(record["scope"]), cache=lines_of(reference.manifest))
         found = real_changes(compare(_counted(reference.manifest, told), walk))
         files = [one for one in found if not outside(one) and not (reference.booted and one.path.startswith("/run/"))]
         unseen += walk.blind

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aisafe.agent import bundles
 from aisafe.agent.bundles import Bundles
-from aisafe.agent.manifest import above, key
+from aisafe.agent.lines import above, key
 
 NAMES = st.sampled_from(["a", "b", "b.c", "d"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(lambda names: "/" + "/".join(names))

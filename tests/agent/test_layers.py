@@ -12,7 +12,8 @@ import pytest
 from aisafe.agent import layers, retention
 from aisafe.agent.differences import compare
 from aisafe.agent.layers import Layer
-from aisafe.agent.manifest import NOT_OF_COPIES, Walk, read
+from aisafe.agent.lines import NOT_OF_COPIES, read
+from aisafe.agent.manifest import Walk
 from aisafe.agent.scope import Scope
 from aisafe.agent.store import Run, Store
 
@@ -48,7 +49,7 @@ class Host:
         self.copied[name] = []
         with open(run.file("copied"), "w") as listed:
             layer = Layer(listed, below)
-            chosen = lambda entry: self.copied[name].extend(layer.chosen(entry))  # noqa: E731
+            chosen = lambda path, line: self.copied[name].extend(layer.chosen(path, line))  # noqa: E731
             Walk(self.scope).write(run.file("before.jsonl"), chosen)
         for path in self.copied[name]:
             target = run.file("tree") + path

@@ -12,7 +12,8 @@ import pytest
 
 from aisafe.agent import flags, manifest, merge
 from aisafe.agent.differences import compare, compare_files, real_changes
-from aisafe.agent.manifest import Entry, Walk, key, read
+from aisafe.agent.lines import Entry, encode, key, lines_of, read
+from aisafe.agent.manifest import Walk
 from aisafe.agent.scope import Scope
 
 
@@ -70,7 +71,7 @@ def test_manifests_on_the_disk_compare_alike(tree: Path, tmp_path: Path) -> None
     (tree / "d" / "x").unlink()
     (tree / "d0").write_text("new")
     (tree / "z").write_text("last")
-    Walk(scope(tree, "."), cache=read(before)).write(now)
+    Walk(scope(tree, "."), cache=lines_of(before)).write(now)
     assert list(compare_files(before, now)) == list(compare(read(before), read(now))) != []
     assert list(compare_files(now, before)) == list(compare(read(now), read(before)))
     assert [entry["p"] for entry in read(now, having=('"t":"l"',))] == [str(tree / "l")]
@@ -79,13 +80,13 @@ def test_manifests_on_the_disk_compare_alike(tree: Path, tmp_path: Path) -> None
 def test_what_the_cache_knows_is_as_if_it_were_read(odd: Path, tmp_path: Path) -> None:
     kept, again = tmp_path / "kept", tmp_path / "again"
     Walk(scope(odd, ".")).write(str(kept))
-    Walk(scope(odd, "."), cache=read(str(kept))).write(str(again))
+    Walk(scope(odd, "."), cache=lines_of(str(kept))).write(str(again))
     assert kept.read_text() == again.read_text()
     assert '"x":' in again.read_text()
     assert '"sp":1' in again.read_text()
     os.removexattr(odd / "d" / "x", "user.k")
     os.link(odd / "d.conf", odd / "more")
-    Walk(scope(odd, "."), cache=read(str(kept))).write(str(again))
+    Walk(scope(odd, "."), cache=lines_of(str(kept))).write(str(again))
     assert [(d.op, os.path.relpath(d.path, odd), d.fields if d.op == "~" else []) for d in compare_files(str(kept), str(again))
             ] == [("~", ".", ["mt"]), ("~", "d/x", ["x"]), ("+", "more", [])]  # fmt: skip
 
@@ -177,7 +178,7 @@ def test_files_that_nobody_opened_are_read_later(odd: Path, tmp_path: Path) -> N
     Walk(scope(odd, ".")).write(str(whole))
     (odd / "d" / "x").write_text("owt")
     time.sleep(0.06)
-    walk = Walk(scope(odd, "."), cache=read(str(whole)))
+    walk = Walk(scope(odd, "."), cache=lines_of(str(whole)))
     walk.write(str(later), contents=False)
     assert walk.unread == 1, "all others are as they were"
     assert [entry["p"] for entry in read(str(later)) if "s" in entry and "h" not in entry] == [str(odd / "d" / "x")]
@@ -188,10 +189,10 @@ def test_files_that_nobody_opened_are_read_later(odd: Path, tmp_path: Path) -> N
     (odd / "a").write_text("more than before")
     (odd / "holes").unlink()
     (odd / "holes").mkdir()
-    seen: list[Entry] = []
-    walk.complete(str(later), seen.append)
+    seen: list[str] = []
+    walk.complete(str(later), lambda path, line: seen.append(line))
     Walk(scope(odd, ".")).write(str(whole))
-    assert seen == list(read(str(later)))
+    assert seen == list(lines_of(str(later)))
     assert list(compare(read(str(later)), read(str(whole)))) == [
         difference for difference in compare(read(str(later)), read(str(whole))) if difference.fields == ["mt"]
     ], "directories moved on, which the copy would show"
@@ -242,12 +243,13 @@ def test_content_is_taken_from_the_cache_only_for_the_same_inode_and_times(tree:
     for entry in cache:
         if "h" in entry:
             entry["h"], entry["c"] = "cached", os.stat(entry["p"]).st_ctime_ns
-    again = [e for e in Walk(scope(tree, "d/x"), cache=cache) if e["t"] == "f"]
+    known = [encode(entry) + "\n" for entry in cache]
+    again = [e for e in Walk(scope(tree, "d/x"), cache=known) if e["t"] == "f"]
     assert [e["h"] for e in again] == ["cached"]
     info = (tree / "d" / "x").stat()
     (tree / "d" / "x").write_text("owt")
     os.utime(tree / "d" / "x", ns=(info.st_atime_ns, info.st_mtime_ns))
-    changed = [e for e in Walk(scope(tree, "d/x"), cache=cache) if e["t"] == "f"]
+    changed = [e for e in Walk(scope(tree, "d/x"), cache=known) if e["t"] == "f"]
     assert [e["h"] for e in changed] != ["cached"]
 
 

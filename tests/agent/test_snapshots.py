@@ -10,7 +10,7 @@ import pytest
 from aisafe.agent import aspects, command
 from aisafe.agent.aspects import Aspect
 from aisafe.agent.differences import compare
-from aisafe.agent.manifest import Entry
+from aisafe.agent.lines import Entry
 from aisafe.agent.scope import Scope
 from aisafe.agent.snapshots import _covered, outside
 from aisafe.agent.store import Run, Store
