@@ -1,7 +1,7 @@
 """The copies of a snapshot, and the proof that they are what is on the host.
 
 The host is walked once without opening a file of which nothing is known yet: that says what is to be copied and how much
-space it takes. While rsync copies, the contents are read for the manifest. Then the copy is read, too, and compared.
+space it takes. When rsync has copied, each file is read for the manifest and compared with its copy.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Callable, Iterable
 
 from . import layers, proof, rsync
 from .bundles import Bundles
-from .differences import compare_files
 from .failure import AgentFailure
 from .layers import Layer
-from .lines import Cursor, has, is_directory, lines_of, of_copy, read
+from .lines import has, is_directory, lines_of, read
 from .manifest import Walk
 from .proof import processors
 from .scope import NARROW, Scope, within
@@ -51,7 +50,7 @@ class Copies:
         self.progress, self.timed = progress, timed
         self.gaps: list[str] = []
         self.manifest, self.tree = run.file("before.jsonl"), run.file("tree")
-        self.copied, self.present = run.file("copied.jsonl"), run.file("tree.jsonl")
+        self.copied = run.file("copied.jsonl")
         self.previous = layers.below(store)
         self._sparse: list[str] = []
 
@@ -70,9 +69,6 @@ class Copies:
             clock = self.timed("looking", clock)
             self._check_space(layer)
             self.progress("copying %d of %d entries, %.1f MiB" % (layer.entries, walk.entries, layer.need / (1 << 20)))
-            copying.begin()
-            self._complete()
-            clock = self.timed("manifest", clock)
             copying.finish()
         self._copy(self._sparse)
         self._dress()
@@ -81,12 +77,10 @@ class Copies:
         self.progress("comparing the copy with the host")
         with ThreadPoolExecutor(max_workers=1) as pool:
             syncing = pool.submit(sync_filesystem, self.store.base)
-            proof.look(self.scope, self.tree, self.present)
             self._settle()
             syncing.result()
         self.timed("proof", clock)
-        for name in (self.present, self.copied):
-            os.unlink(name)
+        os.unlink(self.copied)
         for path in sorted({*walk.mounts, *self.walk.mounts}):
             self.gaps.append("%s: another file system is mounted there, and the run names nothing in it" % path)
         self.gaps += self.walk.blind
@@ -136,21 +130,6 @@ class Copies:
 
         return tell
 
-    def _complete(self) -> None:
-        """Read what was not read yet, and say so in the list of copies, too."""
-        if not self.walk.unread:
-            return
-        listed, scratch = Cursor(lines_of(self.copied)), self.copied + ".new"
-        with open(scratch, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-
-            def seen(path: str, line: str) -> None:
-                if listed.line(path):
-                    file.write(of_copy(line))
-
-            self.walk.complete(self.manifest, seen)
-        os.rename(scratch, self.copied)
-
     def _make(self, path: str) -> None:
         with contextlib.suppress(FileExistsError):
             os.mkdir(self.tree + path, 0o700)
@@ -172,10 +151,9 @@ class Copies:
         What never holds still is left out where nobody named it; elsewhere it stops the run (``racing``).
         """
         for number in range(ROUNDS + 1):
-            racing = [
-                d.path for d in compare_files(self.copied, self.present)
-                if (d.before or d.now).get("k") != "loose" or (d.before or d.now)["t"] == "d"
-            ]  # fmt: skip
+            racing = proof.prove(self.walk, self.tree, self.copied)
+            if self.walk.unread:
+                self.walk.entries -= proof.fill(self.manifest, self.copied)
             racing += self._moved()
             if not racing:
                 return
@@ -204,7 +182,6 @@ class Copies:
         files = (entry["p"] for entry in read(self.copied) if entry["t"] != "d")
         self._copy([path for path in files if not os.path.lexists(self.tree + path)], "--ignore-times")
         self._dress()
-        proof.look(self.scope, self.tree, self.present)
 
     def _moved(self) -> list[str]:
         """Directories in which something came or went since they were looked at."""

@@ -82,7 +82,7 @@ class Layer:
         found = [*self._ways, (path, line)]
         self._ways.clear()
         for _, one in found:
-            self._list.write(of_copy(one))
+            self._list.write(one)
             self.need += 4096 if is_directory(one) else size(one) + 512
         self.entries += len(found)
         return [place for place, _ in found]

@@ -75,6 +75,11 @@ def has(line: str, name: str) -> bool:
     return '"%s":' % name in line
 
 
+def unread(line: str) -> bool:
+    """Whether the content of a file is still to be told."""
+    return has(line, "s") and not has(line, "h")
+
+
 def size(line: str) -> int:
     """Bytes of a file; 0 where that is not recorded."""
     found = _SIZE.search(line)

@@ -10,7 +10,7 @@ from typing import Callable, Iterable, Iterator, TextIO
 
 from . import flags
 from .contents import CHUNK, attributes, holes, opened, summed
-from .lines import OF_CONTENT, Cursor, Entry, decode, encode, has, path_of, plain
+from .lines import OF_CONTENT, Cursor, Entry, decode, encode, path_of, plain
 from .scope import Scope
 
 Seen = Callable[[str, str], None]
@@ -58,73 +58,56 @@ class Walk:
         """Walk, and write the manifest, which may be the one of the cache.
 
         Without ``contents`` no file is read: what the cache cannot tell of one is left out, all of OF_CONTENT but ``sp``,
-        until `complete`.
+        until `finished` or `with_content`.
         """
         self._contents = contents
-        with _anew(path) as file:
+        with anew(path) as file:
             for found in self._found():
                 line = found if isinstance(found, str) else encode(found) + "\n"
                 file.write(line)
                 self.entries += 1
                 seen(path_of(line), line)
 
-    def complete(self, path: str, seen: Seen = lambda path, line: None) -> None:
-        """Read what `write` left out. A file that is gone by now is in the manifest no more."""
-        self._contents, self.unread = True, 0
-        with open(path, encoding="utf-8") as written, _anew(path) as file:
-            for line in written:
-                whole, place = line, path_of(line)
-                if has(line, "s") and not has(line, "h"):
-                    whole = self._read(place, line) or self._now(place, line)
-                    if not whole:
-                        self.entries -= 1
-                        continue
-                file.write(whole)
-                seen(place, whole)
-
-    def _read(self, path: str, line: str) -> str:
-        """The line with its content; '' when the file is not what it was, has several names or cannot be opened: `_now`
-        tells which."""
-        place = self.root + path
-        try:
-            handle = opened(place)
-        except OSError:
-            return ""
-        try:
-            info = os.fstat(handle)
-            begins = self._plain(path, info)
-            if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1 or not line.startswith(begins):
-                return ""
-            if line[len(begins) :] not in ("}\n", ',"c":%d}\n' % info.st_ctime_ns):
-                return ""
-            found = self._content(place, handle, info)
-            if _modified(handle, info) != info.st_mtime_ns:
-                return ""
-            told = '"h":"%s"}' % found["h"] if len(found) == 1 else encode(found)[1:]
-            return "%s,%s\n" % (line[:-2], told)
-        except FileNotFoundError:  # its attributes are asked by its name
-            return ""
-        finally:
-            os.close(handle)
-
-    def _plain(self, path: str, info: os.stat_result) -> str:
-        return plain(path, info) if self.root else plain(path, info) + ',"i":%d' % info.st_ino
-
-    def _content(self, place: str, handle: int, info: os.stat_result) -> Entry:
-        """All of OF_CONTENT, in this order."""
-        found: Entry = {"h": summed(handle, info.st_size)}
-        if not self.root and info.st_blocks * 512 < info.st_size and holes(handle, info.st_size):
-            found["sp"] = 1
-        return _dressed(place, found, 0 if self.root else flags.of(handle))
-
-    def _now(self, path: str, line: str) -> str:
+    def finished(self, path: str, line: str) -> str:
+        """The line with the content that `write` left out, of the file as it is now; '' when it is gone."""
         try:
             info = os.lstat(self.root + path)
         except OSError as error:
             self._missed(path, error)
             return ""
+        self._contents = True
         entry = self._entry(path, info, decode(line)[0].get("k", "exact"))
         return encode(entry) + "\n" if entry is not None else ""
+
+    def described(self, path: str, closeness: str) -> Entry | None:
+        """The entry of one path; None when nothing is there. Raises OSError."""
+        self._contents = True
+        try:
+            return self._described(path, os.lstat(self.root + path), closeness)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def is_plain(self, path: str, info: os.stat_result, line: str) -> bool:
+        """Whether a regular file with one name is what a line says that has no content yet."""
+        begins = _begins(path, info)
+        return stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and line.startswith(begins) and (
+            line[len(begins) :] in ("}\n", ',"c":%d}\n' % info.st_ctime_ns)
+        )  # fmt: skip
+
+    def with_content(self, path: str, handle: int, info: os.stat_result, line: str, summed: str) -> str:
+        """The line of such a file with all of OF_CONTENT; '' when it changed since ``info``."""
+        if _modified(handle, info) != info.st_mtime_ns:
+            return ""
+        found = self._content(self.root + path, handle, info, summed)
+        told = '"h":"%s"}' % summed if len(found) == 1 else encode(found)[1:]
+        return "%s,%s\n" % (line[:-2], told)
+
+    def _content(self, place: str, handle: int, info: os.stat_result, summed: str) -> Entry:
+        """All of OF_CONTENT, in this order."""
+        found: Entry = {"h": summed}
+        if not self.root and info.st_blocks * 512 < info.st_size and holes(handle, info.st_size):
+            found["sp"] = 1
+        return _dressed(place, found, 0 if self.root else flags.of(handle))
 
     def _directory(self, path: str, info: os.stat_result, closeness: str) -> Iterator[Entry | str]:
         entry = self._entry(path, info, closeness)
@@ -148,7 +131,7 @@ class Walk:
                     near = "shell"
                 yield from self._directory(child, found, near)
                 continue
-            if near == "exact" and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            if near == "exact" and found.st_nlink == 1 and stat.S_ISREG(found.st_mode) and not self.root:
                 line = self._line(child, found)
                 if line:
                     self.bytes += found.st_size
@@ -164,14 +147,14 @@ class Walk:
 
     def _line(self, path: str, info: os.stat_result) -> str:
         """A file's line, as far as it is known without opening it; '' where it must be opened."""
-        line, changed = self._plain(path, info), ',"c":%d' % info.st_ctime_ns
+        line, changed = _begins(path, info), ',"c":%d' % info.st_ctime_ns
         known = self._cache.line(path)
         if known.startswith(line + changed + ',"h":'):  # nothing at all of the inode changed since
             return known
-        if self._contents or (not self.root and info.st_blocks * 512 < info.st_size):
+        if self._contents or info.st_blocks * 512 < info.st_size:
             return ""
         self.unread += 1
-        return line + (changed if info.st_ctime_ns < self._fresh and not self.root else "") + "}\n"
+        return line + (changed if info.st_ctime_ns < self._fresh else "") + "}\n"
 
     def _children(self, path: str) -> list[str]:
         base = path.rstrip("/")
@@ -241,12 +224,12 @@ class Walk:
             entry["c"] = info.st_ctime_ns
         if not self._contents:
             self.unread += 1
-            if self.root or info.st_blocks * 512 >= info.st_size:
+            if info.st_blocks * 512 >= info.st_size:
                 return entry
         handle = opened(place)
         try:
             if self._contents:
-                entry.update(self._content(place, handle, info))
+                entry.update(self._content(place, handle, info, summed(handle, info.st_size)))
                 entry["mt"] = _modified(handle, info)
             elif holes(handle, info.st_size):
                 entry["sp"] = 1
@@ -256,12 +239,16 @@ class Walk:
 
 
 @contextlib.contextmanager
-def _anew(path: str) -> Iterator[TextIO]:
+def anew(path: str) -> Iterator[TextIO]:
     """A file to write that takes a path's place when it is complete."""
     with open(path + ".new", "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)
         yield file
     os.rename(path + ".new", path)
+
+
+def _begins(path: str, info: os.stat_result) -> str:
+    return plain(path, info) + ',"i":%d' % info.st_ino
 
 
 def _modified(handle: int, info: os.stat_result) -> int:

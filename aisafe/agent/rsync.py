@@ -79,8 +79,8 @@ def program(store: Store) -> list[str]:
 
 class Copy:
     """One copy under way: exactly the paths that are given to `add` (absolute, below ``source``), directories without
-    what is in them unless ``options`` say --recursive. Nothing is copied before `begin` or `finish`, so that it can be
-    given up until then by `close`.
+    what is in them unless ``options`` say --recursive. Nothing is copied before `finish`, so that it can be given
+    up until then by `close`.
 
     ``hands``: how many processes share the paths. More than one is for paths whose directories are there: the times of
     these would be set by one while another still makes files in them.
@@ -120,15 +120,11 @@ class Copy:
             self._turn, self._at = 0, (self._at + 1) % self._hands
             self._input = _stdin(self._running[self._at][0]) if self._at < len(self._running) else self._start()
 
-    def begin(self) -> None:
-        """All paths are told: it copies from now on."""
+    def finish(self) -> None:
+        """Copy, and wait. Raises CommandFailed; single files that could not be copied do not count."""
         for process, _ in self._running:
             with contextlib.suppress(BrokenPipeError):
                 _stdin(process).close()
-
-    def finish(self) -> None:
-        """Copy, and wait. Raises CommandFailed; single files that could not be copied do not count."""
-        self.begin()
         for process, output in self._running:
             try:
                 code = process.wait(timeout=COPY_TIME)

@@ -20,10 +20,10 @@ SNAPSHOT_FILES = (
     "docker.json",
     "before.jsonl.new",
     "units.json",
-    "copied.jsonl.new",
+    "copied.jsonl",
     "tree/etc/passwd",
     "tree/usr/bin/dpkg",
-    "tree.jsonl.new",
+    "copied.jsonl.new",
     "agent.pyz",
 )
 """Of a run's directory on the host, in the order in which they come."""
