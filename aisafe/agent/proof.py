@@ -6,6 +6,7 @@ share it where there are many copies and two processors.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -50,7 +51,10 @@ def prove(walk: Walk, tree: str, listed: str) -> list[str]:
     if status != 0:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else CRASHED
         why = "the process that read it crashed, or was killed" if code == CRASHED else os.strerror(code)
-        raise OSError(code, "half of %s could not be read: %s" % (tree, why))
+        text = "half of %s could not be read: %s" % (tree, why)
+        with contextlib.suppress(OSError, ValueError), open(told, encoding="utf-8") as file:
+            text = str(json.load(file))
+        raise OSError(code, text)
     with open(told, encoding="utf-8") as file:
         found = json.load(file)
     walk.unseen.update(found["unseen"])
@@ -82,22 +86,25 @@ def _prove(walk: Walk, tree: str, listed: str) -> list[str]:
     with anew(listed) as file:
         for line in lines_of(listed):
             path, whole = path_of(line), line
-            if unread(line):
-                whole = _both(walk, tree, path, line)
-                if whole:
-                    file.write(whole)
-                    continue
-                whole = walk.finished(path, line)
+            try:
+                as_copied = False
+                if unread(line):
+                    whole = _both(walk, tree, path, line)
+                    as_copied = bool(whole)
+                    whole = whole or walk.finished(path, line)
                 if not whole:  # it is gone; a copy of it is one too many
                     continue
+                if not as_copied and not _as_copied(copies, tree, path, whole):
+                    differing.append(path)
+            except OSError as error:
+                raise OSError(error.errno, "%s or its copy could not be read: %s" % (path, error.strerror)) from error
             file.write(whole)
-            if not _as_copied(copies, tree, path, whole):
-                differing.append(path)
     return differing
 
 
 def _both(walk: Walk, tree: str, path: str, line: str) -> str:
-    """The line of a plain file with its content, when file and copy are what it says and hold the same; else ''."""
+    """The line of a plain file with its content, when file and copy are what it says and hold the same; else '', also when
+    one of them cannot be opened: each is then looked at on its own, which tells why or raises. Raises OSError."""
     try:
         here = opened(path)
     except OSError:
@@ -141,9 +148,10 @@ def _comparable(entry: Entry) -> Entry:
 
 
 def _same_file(one: str, other: str) -> bool:
+    """Whether both names are there, of one file. Raises OSError: it cannot be known."""
     try:
         return os.path.samestat(os.lstat(one), os.lstat(other))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
@@ -210,5 +218,7 @@ def _in_a_process_of_its_own(walk: Walk, tree: str, listed: str, told: str) -> i
             status = 0
     except OSError as error:
         status = error.errno or errno.EIO
+        with contextlib.suppress(OSError), open(told, "w", encoding="utf-8") as file:  # else the number tells it alone
+            json.dump(error.strerror, file)
     finally:
         os._exit(status)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aisafe.agent import layers, proof
+from aisafe.agent import contents, layers, proof
 from aisafe.agent.lines import decode, is_directory, lines_of, path_of
 from aisafe.agent.manifest import Walk
 from aisafe.agent.scope import Scope
@@ -197,10 +197,30 @@ def fails(monkeypatch: pytest.MonkeyPatch, error: Exception, *, here: bool) -> N
     monkeypatch.setattr(proof, "_prove", half)
 
 
+@pytest.mark.parametrize("name", ["d1/f1", "d6/f6", "d6/name"])
+def test_what_cannot_be_read_is_named(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    walk, lost, lstat, opened = place.copy(), str(place.copied(name)), os.lstat, contents.opened
+
+    def broken(path: str) -> os.stat_result:
+        if path == lost:
+            raise OSError(5, "Input/output error")
+        return lstat(path)
+
+    def closed(path: str) -> int:
+        if path == lost:
+            raise OSError(5, "Input/output error")
+        return opened(path)
+
+    monkeypatch.setattr(os, "lstat", broken)
+    monkeypatch.setattr(proof, "opened", closed)
+    with pytest.raises(OSError, match=f"{name} or its copy could not be read: Input/output error"):
+        place.differing(walk)
+
+
 @pytest.mark.parametrize("place", ["two"], indirect=True)
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(OSError(5, "?"), "read: Input/output error"), (ValueError("ours"), "read: the process that read it crashed")],
+    [(OSError(5, "/f could not be read"), "read"), (ValueError("ours"), "read: the process that read it crashed")],
 )
 def test_a_half_that_is_not_read_is_no_proof(
     place: Place, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
